@@ -1,0 +1,22 @@
+//! The words and rules of Vestibule. Pure: no HTTP, no AWS, no async, no clock but the one handed in.
+
+pub mod audit;
+pub mod clock;
+pub mod email;
+pub mod ids;
+pub mod login;
+pub mod return_url;
+pub mod rng;
+pub mod session;
+pub mod tenant;
+pub mod user;
+
+pub use clock::{Clock, Timestamp};
+pub use email::{Domain, EmailAddress, InvalidEmail};
+pub use ids::{ConnectionId, InvalidId, OrganizationId, ProfileId, SessionId, UserId};
+pub use login::{Login, Provider, Selector};
+pub use return_url::{InvalidOrigin, Origin, RefusedReturnUrl, ReturnPolicy, ReturnUrl};
+pub use rng::{Rng, RngError, sha256};
+pub use session::Session;
+pub use tenant::{Gate, Profile, Tenant};
+pub use user::{IdentityKey, User};

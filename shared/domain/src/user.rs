@@ -1,0 +1,136 @@
+//! A user: one person inside one tenant, and the identity that leads to them.
+//!
+//! The identity is (organization, connection, idp_id) and never the e-mail address: the same address in two
+//! organizations is two users, and a connection that is replaced does not inherit the people of the old one
+//! (R41, R45). The address is a label that may change (R46).
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::email::EmailAddress;
+use crate::ids::{ConnectionId, OrganizationId, UserId};
+use crate::tenant::Profile;
+
+/// Longest name part kept of a profile, in characters.
+const NAME_LIMIT: usize = 128;
+
+/// The key of a person at an IdP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdentityKey {
+    pub organization: OrganizationId,
+    pub connection: ConnectionId,
+    pub idp_id: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    Active,
+    Inactive,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub id: UserId,
+    pub organization: OrganizationId,
+    pub status: UserStatus,
+    /// Raised by everything that ends all sessions of this person; sessions remember the one they were made under.
+    pub generation: u64,
+    pub email: EmailAddress,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    pub created_at: Timestamp,
+    pub last_login_at: Timestamp,
+}
+
+impl User {
+    /// A person seen for the first time.
+    pub fn new(id: UserId, organization: OrganizationId, profile: &Profile, now: Timestamp) -> Self {
+        Self {
+            id,
+            organization,
+            status: UserStatus::Active,
+            generation: 0,
+            email: profile.email.clone(),
+            first_name: clip(profile.first_name.as_deref()),
+            last_name: clip(profile.last_name.as_deref()),
+            created_at: now,
+            last_login_at: now,
+        }
+    }
+
+    /// The same person, with what the IdP says today. Id, status and generation stay.
+    #[must_use]
+    pub fn signed_in_again(&self, profile: &Profile, now: Timestamp) -> Self {
+        Self {
+            email: profile.email.clone(),
+            first_name: clip(profile.first_name.as_deref()).or_else(|| self.first_name.clone()),
+            last_name: clip(profile.last_name.as_deref()).or_else(|| self.last_name.clone()),
+            last_login_at: now,
+            ..self.clone()
+        }
+    }
+
+    pub fn active(&self) -> bool {
+        self.status == UserStatus::Active
+    }
+
+    /// The name to greet with: first and last name, or the address.
+    pub fn display_name(&self) -> String {
+        let parts: Vec<&str> =
+            [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        if parts.is_empty() { self.email.to_string() } else { parts.join(" ") }
+    }
+}
+
+fn clip(name: Option<&str>) -> Option<String> {
+    let name: String = name?.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ProfileId;
+
+    fn profile(email: &str, first: Option<&str>) -> Profile {
+        Profile {
+            id: ProfileId::parse("prof_1").unwrap(),
+            connection: ConnectionId::parse("conn_okta").unwrap(),
+            connection_type: "OktaSAML".into(),
+            organization: None,
+            idp_id: "00u1".into(),
+            email: EmailAddress::parse(email).unwrap(),
+            first_name: first.map(str::to_owned),
+            last_name: None,
+            roles: vec![],
+        }
+    }
+
+    /// R46: a changed address keeps the user.
+    #[test]
+    fn email_change_keeps_id_status_and_generation() {
+        let id = UserId::parse("user_1").unwrap();
+        let organization = OrganizationId::parse("org_acme").unwrap();
+        let mut user =
+            User::new(id, organization, &profile("ada@acme.com", Some("Ada")), Timestamp::from_seconds(1));
+        user.generation = 3;
+        let again = user.signed_in_again(&profile("ada.l@acme.com", None), Timestamp::from_seconds(2));
+        assert_eq!(
+            (again.id.clone(), again.generation, again.created_at),
+            (user.id, 3, Timestamp::from_seconds(1))
+        );
+        assert_eq!(again.email, EmailAddress::parse("ada.l@acme.com").unwrap());
+        assert_eq!(again.display_name(), "Ada");
+    }
+
+    #[test]
+    fn names_are_clipped_and_lose_control_characters() {
+        assert_eq!(clip(Some("A\u{0}d\na ")), Some("Ada".into()));
+        assert_eq!(clip(Some("\u{1F600}".repeat(500).as_str())).map(|n| n.chars().count()), Some(NAME_LIMIT));
+        assert_eq!(clip(Some(" \t")), None);
+    }
+}
