@@ -1,0 +1,27 @@
+//! The session JWT: minted by one private key, verified by published ones, rotated without a single refusal.
+//!
+//! Three things live here and nowhere else: the private [`KeyRing`] (from the secret), the [`PublicKeys`]
+//! derived from it (the item every verifier reads, and the JWKS document), and [`verify`], the only way from
+//! text to [`SessionClaims`]. Pure: no HTTP, no store, and the time is an argument.
+//!
+//! A token's text is never an identity: an ECDSA signature has a second valid form, so whoever compares,
+//! remembers or revokes does it by `sid`.
+
+mod claims;
+mod discovery;
+mod key;
+mod key_ring;
+mod provider;
+mod public_keys;
+mod strict;
+mod verify;
+
+pub use claims::{
+    ISSUER_BYTES, ROLE_BYTES, ROLES, ROLES_BYTES, SessionClaims, SessionToken, TOKEN_BYTES, TOKEN_TYPE,
+    clip_roles,
+};
+pub use discovery::{Jwk, Jwks, OpenIdConfiguration};
+pub use key::{Algorithm, InvalidKeyId, KeyError, KeyId, PrivateKey};
+pub use key_ring::{KeyRing, KeyRingError, RotationError, SignError};
+pub use public_keys::{KeyState, PublicKey, PublicKeys};
+pub use verify::{Expected, Expiry, LEEWAY, TokenError, verify};

@@ -1,0 +1,16 @@
+//! The crate from outside: hostile tokens, times to the second, rotation, size.
+
+#[cfg(test)]
+mod forge;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod jwks;
+#[cfg(test)]
+mod mutations;
+#[cfg(test)]
+mod rotation;
+#[cfg(test)]
+mod size;
+#[cfg(test)]
+mod times;
