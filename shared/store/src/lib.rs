@@ -1,0 +1,55 @@
+//! Vestibule's state in two DynamoDB tables, one file per concern.
+//!
+//! The **identity** table holds what must not be lost: tenants, users, identities, sessions, audit items, public
+//! keys. The **ephemeral** table holds what may: pending logins and rate counters. Every write that depends on
+//! a read carries a condition; one-time things are consumed by a delete that returns them; expiry is checked
+//! in code and never left to the TTL sweep (R65, R66). Keys are built in [`keys`] alone and start with the tenant.
+
+mod error;
+mod item;
+mod keys;
+mod limits;
+mod logins;
+mod public_keys;
+pub mod schema;
+mod sessions;
+mod tenants;
+mod users;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use domain::Rng;
+
+pub use error::{Cause, StoreError};
+pub use limits::{Limit, Limiter, Verdict};
+pub use logins::Taken;
+pub use public_keys::KeyCache;
+pub use sessions::SessionFacts;
+pub use tenants::TenantRecord;
+pub use users::{CommitOutcome, LoginCommit, SessionRef, UserWrite};
+
+/// Names of the two tables.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    pub identity: String,
+    pub ephemeral: String,
+}
+
+/// The door to both tables. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Client,
+    tables: Tables,
+    rng: Rng,
+}
+
+impl Store {
+    pub fn new(config: &SdkConfig, tables: Tables, rng: Rng) -> Self {
+        Self { db: Client::new(config), tables, rng }
+    }
+
+    /// The client itself, for making the tables of a local stack.
+    pub fn client(&self) -> &Client {
+        &self.db
+    }
+}

@@ -1,0 +1,89 @@
+//! The shape of the two tables. The deployment template declares the same; a test compares the two.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+    StreamViewType, TimeToLiveSpecification,
+};
+
+use crate::error::{StoreError, failed};
+
+pub const PARTITION: &str = "pk";
+pub const SORT: &str = "sk";
+/// The TTL attribute of both tables, in seconds since 1970. Sweeping is late by hours or days, so every reader
+/// checks it as well (R66).
+pub const TTL: &str = "expires_at";
+/// Schema version of an item.
+pub const VERSION: &str = "v";
+
+/// What a table looks like, as far as the code depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableShape {
+    pub partition: String,
+    pub sort: Option<String>,
+    pub ttl: String,
+    /// Stream view type, where the table has a stream.
+    pub stream: Option<String>,
+}
+
+pub fn identity() -> TableShape {
+    TableShape {
+        partition: PARTITION.into(),
+        sort: Some(SORT.into()),
+        ttl: TTL.into(),
+        stream: Some("NEW_AND_OLD_IMAGES".into()),
+    }
+}
+
+pub fn ephemeral() -> TableShape {
+    TableShape { partition: PARTITION.into(), sort: None, ttl: TTL.into(), stream: None }
+}
+
+/// Makes a table of a local stack. A table that exists already is left as it is.
+///
+/// # Errors
+/// When the engine refuses.
+pub async fn create(db: &Client, name: &str, shape: &TableShape) -> Result<(), StoreError> {
+    let operation = "create table";
+    let broken = |why: aws_sdk_dynamodb::error::BuildError| StoreError::unreadable(operation, why);
+    let mut request = db.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let keys = [(Some(&shape.partition), KeyType::Hash), (shape.sort.as_ref(), KeyType::Range)];
+    for (attribute, kind) in keys {
+        let Some(attribute) = attribute else { continue };
+        let key =
+            KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().map_err(broken)?;
+        let definition = AttributeDefinition::builder()
+            .attribute_name(attribute)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .map_err(broken)?;
+        request = request.key_schema(key).attribute_definitions(definition);
+    }
+    if let Some(view) = &shape.stream {
+        let stream = StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(StreamViewType::from(view.as_str()))
+            .build()
+            .map_err(broken)?;
+        request = request.stream_specification(stream);
+    }
+    match request.send().await {
+        Ok(_) => {}
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {
+            return Ok(());
+        }
+        Err(error) => return Err(failed(operation)(error)),
+    }
+    let ttl = TimeToLiveSpecification::builder()
+        .enabled(true)
+        .attribute_name(&shape.ttl)
+        .build()
+        .map_err(broken)?;
+    db.update_time_to_live()
+        .table_name(name)
+        .time_to_live_specification(ttl)
+        .send()
+        .await
+        .map_err(failed("set time to live"))?;
+    Ok(())
+}
