@@ -1,0 +1,123 @@
+//! The tenant of a login: read from the store, fetched from WorkOS the first time, refreshed when it is old.
+//!
+//! Logins must not depend on WorkOS's organization endpoints while there is usable data: a refresh that fails lets
+//! data up to a day old serve. What WorkOS refuses definitively (the organization is gone) is not trouble but
+//! an answer, and is never papered over with old data.
+
+use domain::tenant::{TenantConnection, TenantDomain};
+use domain::{Domain, OrganizationId, Selector, Tenant, Timestamp};
+use net::Deadline;
+use store::{Store, StoreError, TenantRecord};
+use workos::{ApiKey, Client, Connection, Organization};
+
+/// Why there is no tenant to enter.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TenancyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    WorkOs(workos::Error),
+    #[error("WorkOS knows no such organization")]
+    Gone,
+}
+
+/// Where tenants come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Tenancy<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) workos: &'a Client,
+    pub(crate) key: &'a ApiKey,
+    pub(crate) now: Timestamp,
+    pub(crate) deadline: Deadline,
+}
+
+impl Tenancy<'_> {
+    /// The tenant, not older than an hour where that can be had, not older than a day in any case.
+    pub(crate) async fn tenant(self, organization: &OrganizationId) -> Result<TenantRecord, TenancyError> {
+        let Some(known) = self.store.tenant(organization).await? else {
+            return self.first(organization).await;
+        };
+        if known.tenant.fresh(self.now) {
+            return Ok(known);
+        }
+        match self.refreshed(organization, &known).await {
+            Err(TenancyError::WorkOs(error)) if known.tenant.usable(self.now) => {
+                tracing::warn!(
+                    organization.id = %organization,
+                    error = %error,
+                    "tenant {organization} could not be refreshed, older data serves: {error}"
+                );
+                Ok(known)
+            }
+            other => other,
+        }
+    }
+
+    /// The tenant that a login is for, as far as its selector tells before the profile is there. Runs beside the code
+    /// exchange.
+    pub(crate) async fn expected(self, selector: &Selector) -> Result<Option<TenantRecord>, TenancyError> {
+        let organization = match selector {
+            Selector::Organization(id) | Selector::Provider { organization: id, .. } => Some(id.clone()),
+            Selector::Connection(connection) => self.store.organization_of(connection).await?,
+        };
+        match organization {
+            Some(organization) => self.tenant(&organization).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The tenant as WorkOS describes it now. For a profile that does not fit the stored data: a connection made or a
+    /// domain verified a minute ago must work at once.
+    pub(crate) async fn refreshed(
+        self,
+        organization: &OrganizationId,
+        known: &TenantRecord,
+    ) -> Result<TenantRecord, TenancyError> {
+        let tenant = self.fetch(organization).await?;
+        self.store.refresh_tenant(&tenant).await?;
+        Ok(TenantRecord { tenant, gate: known.gate.clone() })
+    }
+
+    async fn first(self, organization: &OrganizationId) -> Result<TenantRecord, TenancyError> {
+        let tenant = self.fetch(organization).await?;
+        self.store.put_tenant(&tenant).await?;
+        // Somebody else may have been quicker: what is stored counts.
+        self.store.tenant(organization).await?.ok_or(TenancyError::Gone)
+    }
+
+    async fn fetch(self, organization: &OrganizationId) -> Result<Tenant, TenancyError> {
+        let (described, connections) = tokio::join!(
+            self.workos.organization(self.key, organization, self.deadline),
+            self.workos.connections(self.key, organization, self.deadline),
+        );
+        let gone = |error: workos::Error| match error.kind {
+            workos::Kind::Rejected { status: 404, .. } => TenancyError::Gone,
+            _ => TenancyError::WorkOs(error),
+        };
+        Ok(describe(described.map_err(gone)?, connections.map_err(gone)?, self.now))
+    }
+}
+
+fn describe(organization: Organization, connections: Vec<Connection>, now: Timestamp) -> Tenant {
+    let domain = |known: &workos::OrganizationDomain| {
+        // A domain that does not parse can vouch for nobody.
+        Domain::parse(&known.domain)
+            .ok()
+            .map(|domain| TenantDomain { domain, verified: known.state.is_verified() })
+    };
+    Tenant {
+        domains: organization.domains.iter().filter_map(domain).collect(),
+        connections: connections
+            .into_iter()
+            .map(|connection| TenantConnection {
+                id: connection.id,
+                name: connection.name,
+                connection_type: connection.connection_type.as_str().to_owned(),
+                state: connection.state,
+            })
+            .collect(),
+        organization: organization.id,
+        name: organization.name,
+        refreshed_at: now,
+    }
+}
