@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -25,9 +26,12 @@ use crate::config::Site;
 use crate::context::Ctx;
 use crate::headers;
 use crate::metrics::Metrics;
-use crate::pages::Page;
+use crate::pages::{Page, Unavailable};
 use crate::problem::{shape, without_body};
 use crate::telemetry::request_span;
+
+/// When to come back after a request that took too long.
+const LATER: Duration = Duration::from_secs(5);
 
 /// What the layers need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -84,9 +88,18 @@ async fn each_request(State(shared): State<Shared>, mut request: Request, next: 
     }
 
     let site = &shared.0.site;
-    let answered = catch_panic(next.run(request)).instrument(span.clone()).await;
+    // Calls have limits of their own within the deadline; this one is for what they add up to (R61).
+    let handled = catch_panic(next.run(request)).instrument(span.clone());
+    let answered = tokio::time::timeout(ctx.deadline.remaining(), handled).await;
     let mut response = span.in_scope(|| {
-        let response = answered.unwrap_or_else(|Panicked| Page::ServerError.respond(site, &ctx));
+        let response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(Panicked)) => Page::ServerError.respond(site, &ctx),
+            Err(_) => {
+                tracing::error!("the request's time was over");
+                Page::TryLater { reason: Unavailable::Down, wait: LATER, retry: None }.respond(site, &ctx)
+            }
+        };
         shape(response, site, &ctx)
     });
     headers::apply(&mut response, &ctx);

@@ -41,6 +41,7 @@ fn router() -> Router {
             }),
         )
         .route("/fails", get(|| async { (StatusCode::BAD_GATEWAY, "canary-upstream").into_response() }))
+        .route("/never", get(std::future::pending::<&'static str>))
         .route("/form", post(|Form(Number { number }): Form<Number>| async move { number.to_string() }))
 }
 
@@ -174,4 +175,15 @@ async fn the_first_request_of_a_process_is_its_cold_start() {
     assert_eq!((&first.log[0]["cold_start"], &second.log[0]["cold_start"]), (&true.into(), &false.into()));
     assert_eq!(sink.lines().len(), 1);
     assert!(sink.lines()[0].contains("\"ColdStart\":1"));
+}
+
+/// R61: however many calls a handler makes, somebody gets an answer in time, and it is "later", not "no".
+#[tokio::test(start_paused = true)]
+async fn a_request_without_end_is_answered_in_time() {
+    let (shared, _) = shared();
+    let started = Instant::now();
+    let Answered { response, .. } = send(&shared, browser("GET", "/never"), "").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers().get("retry-after").unwrap(), "5");
+    assert!(started.elapsed() <= Duration::from_secs(5));
 }
