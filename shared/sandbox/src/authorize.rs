@@ -11,7 +11,7 @@ use http::StatusCode;
 use url::{Url, form_urlencoded};
 
 use crate::errors::{ApiError, no_such_method};
-use crate::flow::{Flow, back, begin};
+use crate::flow::{Auto, Flow, back, begin};
 use crate::model::{Connection, World};
 use crate::pages;
 use crate::state::Sandbox;
@@ -89,7 +89,14 @@ async fn authorize(
 
     let connection = {
         let locked = sandbox.state();
-        select(&query, &locked.world)?.map(|connection| connection.id.clone())
+        let selected = match select(&query, &locked.world)? {
+            // A person who signs in by themselves knows where they belong; nobody is there to be asked.
+            Err("ambiguous_connection_selector") => {
+                by_person(&query, &locked.world, locked.auto.as_ref())?.ok_or("ambiguous_connection_selector")
+            }
+            selected => selected,
+        };
+        selected.map(|connection| connection.id.clone())
     };
     match connection {
         Ok(connection) => Ok(begin(
@@ -127,6 +134,20 @@ fn only_connection<'a>(world: &'a World, id: &str) -> Result<&'a Connection, &'s
         ([], None) => Err("connection_invalid"),
         _ => Err("ambiguous_connection_selector"),
     }
+}
+
+/// Of several connections of an organization, the first that has the person of the automatic sign-in.
+fn by_person<'a>(
+    query: &Query,
+    world: &'a World,
+    auto: Option<&Auto>,
+) -> Result<Option<&'a Connection>, BadRequest> {
+    let Some(organization) = query.one("organization")?.and_then(|id| world.organization(id)) else {
+        return Ok(None);
+    };
+    let Some(Auto::Person { email }) = auto else { return Ok(None) };
+    let mut usable = world.connections_of(&organization.id).filter(|known| known.state.usable());
+    Ok(usable.find(|known| world.member(known, email).is_some()))
 }
 
 fn challenge(query: &Query) -> Result<Option<String>, BadRequest> {
@@ -264,6 +285,17 @@ mod tests {
 
         bench.send("POST", "/_sandbox/auto", &[], "null").await;
         assert!(bench.authorize(GLOBEX).await.location().starts_with("/idp/"));
+    }
+
+    /// Nobody is there to be asked which of Acme's two connections is meant.
+    #[tokio::test]
+    async fn automatic_sign_in_finds_the_persons_connection_of_several() {
+        let bench = Bench::new();
+        bench.control("auto", json!({ "email": "ada@acme.com" })).await;
+        assert!(bench.authorize("organization=org_01SANDBOXACME").await.param("code").is_some());
+        bench.control("auto", json!({ "email": "hank@globex.com" })).await;
+        let stranger = bench.authorize("organization=org_01SANDBOXACME").await;
+        assert_eq!(stranger.param("error").as_deref(), Some("ambiguous_connection_selector"));
     }
 
     #[tokio::test]
