@@ -34,6 +34,9 @@ use crate::upstream;
 /// When to come back after trouble that gave no time of its own.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// Tenant data of this age is not asked for again because of a refusal: refused logins must not become calls upstream.
+const JUST_ASKED: Duration = Duration::from_secs(10);
+
 /// Why there is no session at the end. Each names its cause; what a person sees stands in [`Failure::page`].
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -229,7 +232,8 @@ impl Visit<'_> {
             Ok(()) => return Ok(known),
             Err(refusal) => refusal,
         };
-        if known.tenant.refreshed_at == self.now || refusal == tenant::Refusal::ProviderNotAllowed {
+        let just_asked = self.now.since(known.tenant.refreshed_at) < JUST_ASKED;
+        if just_asked || refusal == tenant::Refusal::ProviderNotAllowed {
             return Err(Failure::Refused(refusal));
         }
         let organization = known.tenant.organization.clone();
@@ -242,17 +246,18 @@ impl Visit<'_> {
         decide(&current).map(|()| current).map_err(Failure::Refused)
     }
 
-    /// The session that this browser holds already, by its signature alone.
+    /// The session that this browser holds already, by its signature alone. Without the public keys it is left to end by
+    /// itself: that must not stand in the way of a login.
     async fn presented(&self) -> Option<SessionRef> {
-        let claims = self.claims().await?;
+        let claims = self.claims().await.ok()??;
         Some(SessionRef { organization: claims.org, user: claims.sub, session: claims.sid })
     }
 
-    async fn claims(&self) -> Option<SessionClaims> {
-        let Presented::Token(token) = self.deps.settings.cookie.read(&self.cookies) else { return None };
-        let keys = self.deps.keys.get(self.now).await.ok()?;
+    async fn claims(&self) -> Result<Option<SessionClaims>, StoreError> {
+        let Presented::Token(token) = self.deps.settings.cookie.read(&self.cookies) else { return Ok(None) };
+        let keys = self.deps.keys.get(self.now).await?;
         let expected = &self.deps.settings.expected;
-        tokens::verify(token.expose_secret(), &keys, expected, self.now, Expiry::Waived).ok()
+        Ok(tokens::verify(token.expose_secret(), &keys, expected, self.now, Expiry::Waived).ok())
     }
 
     /// Step six: the cookie and the way to the app.
@@ -290,7 +295,7 @@ impl Visit<'_> {
 
     /// Where the live session of this browser belongs: the address its own login asked for, else the app's front page.
     async fn already_signed_in(&self) -> Result<Option<ReturnUrl>, StoreError> {
-        let Some(claims) = self.claims().await else { return Ok(None) };
+        let Some(claims) = self.claims().await? else { return Ok(None) };
         let facts = self.deps.store.session(&claims.org, &claims.sub, &claims.sid).await?;
         let live = facts.filter(|facts| facts.check(None, self.now).is_ok());
         Ok(live.map(|facts| self.return_url(&facts.session.return_to)))
