@@ -13,64 +13,24 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::audit::AuditContext;
 use domain::tenant::{self, IdpInitiated};
-use domain::{
-    ConnectionId, EmailAddress, Login, Profile, ReturnUrl, RngError, Selector, Session, Timestamp, sha256,
-};
+use domain::{ConnectionId, EmailAddress, Login, Profile, ReturnUrl, Selector, Session, Timestamp, sha256};
 use http::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use store::{SessionRef, StoreError, Taken, TenantRecord, Verdict};
 use tokens::{Expiry, KeyRing, SessionClaims};
 use web::cookies::{BounceCookie, FlowCookie, Presented, RequestCookies, SetCookie};
-use web::pages::{Link, Page, Refusal, SignInFailure, Unavailable};
-use web::{Ctx, Navigation, SecretError};
+use web::pages::Link;
+use web::{Ctx, Navigation};
 use workos::{ApiKey, TokenResponse};
 
 use crate::Deps;
 use crate::arrival::Arrival;
-use crate::sign_in::{SignIn, SignInError};
+use crate::failure::{Failure, client_refused, exchange_failure};
+use crate::sign_in::SignIn;
 use crate::tenancy::{Tenancy, TenancyError};
-use crate::upstream;
-
-/// When to come back after trouble that gave no time of its own.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Tenant data of this age is not asked for again because of a refusal: refused logins must not become calls upstream.
 const JUST_ASKED: Duration = Duration::from_secs(10);
-
-/// Why there is no session at the end. Each names its cause; what a person sees stands in [`Failure::page`].
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("the state is not one that this browser is waiting for: {0}")]
-    InvalidState(&'static str),
-    #[error("too many requests from one address")]
-    TooMany(Duration),
-    #[error("the code was not asked for")]
-    Unsolicited,
-    #[error("WorkOS sent the browser back with the error {0}")]
-    Upstream(&'static str, SignInFailure),
-    #[error("the code was refused: {0}")]
-    CodeRefused(workos::Error),
-    #[error("WorkOS: {0}")]
-    WorkOs(workos::Error),
-    #[error("the profile's e-mail address is not valid")]
-    Email,
-    #[error("{0}")]
-    Refused(tenant::Refusal),
-    #[error("the organization is gone")]
-    OrganizationGone,
-    #[error("the user is deactivated")]
-    Deactivated,
-    #[error("the user kept changing while signing in")]
-    Contended,
-    #[error("{0}")]
-    Store(StoreError),
-    #[error("{0}")]
-    Secrets(SecretError),
-    #[error("{0}")]
-    Random(RngError),
-    #[error("the session token was not made: {0}")]
-    Token(String),
-}
 
 /// A failure with the way back into the login that it ended.
 struct Ended {
@@ -379,136 +339,6 @@ impl Visit<'_> {
             Some(cookie) => (cookie, page).into_response(),
             None => page,
         }
-    }
-}
-
-impl Failure {
-    fn upstream(error: &str) -> Self {
-        Self::Upstream(upstream::known_code(error), upstream::failure(error))
-    }
-
-    /// Stable word for metrics and logs.
-    fn reason(&self) -> &'static str {
-        match self {
-            Self::InvalidState(_) => "invalid_state",
-            Self::TooMany(_) => "too_many_requests",
-            Self::Unsolicited => "unsolicited",
-            Self::Upstream(code, _) => code,
-            Self::CodeRefused(_) => "code_refused",
-            Self::WorkOs(_) => "workos_unavailable",
-            Self::Email => "invalid_email",
-            Self::Refused(refusal) => refusal_class(*refusal).code(),
-            Self::OrganizationGone => "company_closed",
-            Self::Deactivated => "user_deactivated",
-            Self::Contended => "contended",
-            Self::Store(_) => "store_unavailable",
-            Self::Secrets(_) => "secrets_unavailable",
-            Self::Random(_) | Self::Token(_) => "internal",
-        }
-    }
-
-    /// Whether something of ours or behind us is broken: an error in the log, not a warning.
-    fn is_trouble(&self) -> bool {
-        match self {
-            Self::WorkOs(_)
-            | Self::Contended
-            | Self::Store(_)
-            | Self::Secrets(_)
-            | Self::Random(_)
-            | Self::Token(_) => true,
-            Self::InvalidState(_)
-            | Self::TooMany(_)
-            | Self::Unsolicited
-            | Self::Upstream(..)
-            | Self::CodeRefused(_)
-            | Self::Email
-            | Self::Refused(_)
-            | Self::OrganizationGone
-            | Self::Deactivated => false,
-        }
-    }
-
-    fn page(self, restart: Link) -> Page {
-        let later = |wait: Duration, retry: Link| Page::TryLater {
-            reason: Unavailable::Down,
-            wait,
-            retry: Some(retry),
-        };
-        match self {
-            Self::InvalidState(_) => Page::InvalidState { restart },
-            Self::TooMany(wait) => {
-                Page::TryLater { reason: Unavailable::TooMany, wait, retry: Some(restart) }
-            }
-            Self::Unsolicited => Page::StartFromHere { start: Some(restart) },
-            Self::Upstream(_, reason) => Page::SignInFailed { reason, restart },
-            Self::CodeRefused(_) => Page::SignInFailed { reason: SignInFailure::CodeRefused, restart },
-            Self::WorkOs(error) => later(error.retry_after.unwrap_or(RETRY_AFTER), restart),
-            Self::Email => Page::AccessRefused { reason: Refusal::EmailDomain, restart: Some(restart) },
-            Self::Refused(refusal) => {
-                Page::AccessRefused { reason: refusal_class(refusal), restart: Some(restart) }
-            }
-            Self::OrganizationGone => Page::AccessRefused { reason: Refusal::CompanyClosed, restart: None },
-            Self::Deactivated => Page::AccessRefused { reason: Refusal::Deactivated, restart: Some(restart) },
-            Self::Contended | Self::Store(_) | Self::Secrets(_) | Self::Random(_) | Self::Token(_) => {
-                later(RETRY_AFTER, restart)
-            }
-        }
-    }
-}
-
-impl From<TenancyError> for Failure {
-    fn from(error: TenancyError) -> Self {
-        match error {
-            TenancyError::Store(error) => Self::Store(error),
-            TenancyError::WorkOs(error) => Self::WorkOs(error),
-            TenancyError::Gone => Self::OrganizationGone,
-        }
-    }
-}
-
-impl From<SignInError> for Failure {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::Store(error) => Self::Store(error),
-            SignInError::Random(error) => Self::Random(error),
-            SignInError::Deactivated => Self::Deactivated,
-            SignInError::Contended => Self::Contended,
-        }
-    }
-}
-
-impl From<SecretError> for Failure {
-    fn from(error: SecretError) -> Self {
-        Self::Secrets(error)
-    }
-}
-
-/// How a refusal is put to the person; the exact cause is in the log.
-fn refusal_class(refusal: tenant::Refusal) -> Refusal {
-    match refusal {
-        tenant::Refusal::OrganizationMismatch | tenant::Refusal::ConnectionMismatch => Refusal::OtherCompany,
-        tenant::Refusal::ConnectionUnknown | tenant::Refusal::ConnectionUnusable => Refusal::ConnectionClosed,
-        tenant::Refusal::ProviderNotAllowed => Refusal::Provider,
-        tenant::Refusal::EmailOutsideDomains => Refusal::EmailDomain,
-    }
-}
-
-fn client_refused(error: &workos::Error) -> bool {
-    match &error.kind {
-        workos::Kind::Rejected { status: 401, .. } => true,
-        workos::Kind::Rejected { code, .. } => {
-            matches!(code.as_deref(), Some("invalid_client" | "unauthorized_client"))
-        }
-        _ => false,
-    }
-}
-
-/// A code that is refused ends this login. A client that is refused is our own misconfiguration, never the person's.
-fn exchange_failure(error: workos::Error) -> Failure {
-    if error.is_rejection() && !client_refused(&error) {
-        Failure::CodeRefused(error)
-    } else {
-        Failure::WorkOs(error)
     }
 }
 

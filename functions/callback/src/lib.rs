@@ -5,6 +5,7 @@
 
 mod arrival;
 mod callback;
+mod failure;
 mod sign_in;
 mod tenancy;
 mod upstream;
