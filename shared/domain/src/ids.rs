@@ -78,6 +78,14 @@ macro_rules! ids {
 ids! {
     /// WorkOS connection: one IdP of one organization.
     ConnectionId, "conn_", "connection";
+    /// WorkOS directory group.
+    DirectoryGroupId, "directory_group_", "directory group";
+    /// WorkOS directory: one source of people and groups of one organization.
+    DirectoryId, "directory_", "directory";
+    /// WorkOS directory user: what one directory says of one person. Never a user id.
+    DirectoryUserId, "directory_user_", "directory user";
+    /// WorkOS event. The same in a webhook and in the Events API.
+    EventId, "event_", "event";
     /// WorkOS organization, and the name of our tenant.
     OrganizationId, "org_", "organization";
     /// WorkOS profile: what one connection says of one person. Never a user id.

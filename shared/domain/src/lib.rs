@@ -2,21 +2,30 @@
 
 pub mod audit;
 pub mod clock;
+pub mod directory;
 pub mod email;
 pub mod ids;
 pub mod login;
+pub mod login_trace;
 pub mod return_url;
 pub mod rng;
+pub mod routing;
 pub mod session;
 pub mod tenant;
+pub mod tenant_settings;
 pub mod user;
 
 pub use clock::{Clock, Timestamp};
 pub use email::{Domain, EmailAddress, InvalidEmail};
-pub use ids::{ConnectionId, InvalidId, OrganizationId, ProfileId, SessionId, UserId};
+pub use ids::{
+    ConnectionId, DirectoryGroupId, DirectoryId, DirectoryUserId, EventId, InvalidId, OrganizationId,
+    ProfileId, SessionId, UserId,
+};
 pub use login::{Login, Provider, Selector};
+pub use login_trace::LoginTrace;
 pub use return_url::{InvalidOrigin, Origin, RefusedReturnUrl, ReturnPolicy, ReturnUrl};
 pub use rng::{Rng, RngError, sha256};
 pub use session::Session;
 pub use tenant::{Gate, Profile, Tenant};
+pub use tenant_settings::TenantSettings;
 pub use user::{IdentityKey, User};

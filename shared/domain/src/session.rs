@@ -102,7 +102,7 @@ impl Session {
             Err(Ended::Expired)
         } else if now >= self.idle_ends_at() {
             Err(Ended::Idle)
-        } else if !user.active() {
+        } else if !user.active_in(gate) {
             Err(Ended::UserInactive)
         } else if self.user_generation != user.generation {
             Err(Ended::UserRevoked)
@@ -121,7 +121,6 @@ mod tests {
     use super::*;
     use crate::email::EmailAddress;
     use crate::user::UserStatus;
-    use std::collections::BTreeMap;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -151,18 +150,11 @@ mod tests {
             device: String::new(),
         };
         let person = User {
-            id: user,
-            organization: organization.clone(),
-            status: UserStatus::Active,
-            generation: 2,
-            email: EmailAddress::parse("a@acme.com").unwrap(),
-            first_name: None,
-            last_name: None,
-            created_at: at(0),
-            last_login_at: at(0),
+            email: Some(EmailAddress::parse("a@acme.com").unwrap()),
+            last_login_at: Some(at(0)),
+            ..User::provisioned(user, organization.clone(), 2, at(0))
         };
-        let gate =
-            Gate { organization, generation: 5, connections: BTreeMap::new(), policy: Default::default() };
+        let gate = Gate { generation: 5, ..Gate::new(organization) };
         (session, person, gate)
     }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::directory::{AttributeMap, DirectoryState};
 use crate::email::{Domain, EmailAddress};
-use crate::ids::{ConnectionId, OrganizationId, ProfileId};
+use crate::ids::{ConnectionId, DirectoryId, OrganizationId, ProfileId};
 use crate::login::{Provider, Selector};
 
 /// Tenant data older than this is refreshed beside the code exchange.
@@ -111,8 +112,24 @@ pub struct Gate {
     /// State of each connection by id.
     #[serde(default)]
     pub connections: BTreeMap<ConnectionId, ConnectionState>,
+    /// State of each directory by id. The people of one that is not here, or not live, are not active.
+    #[serde(default)]
+    pub directories: BTreeMap<DirectoryId, DirectoryState>,
     #[serde(default)]
     pub policy: TenantPolicy,
+}
+
+impl Gate {
+    /// The gate of a tenant that nobody has entered yet.
+    pub fn new(organization: OrganizationId) -> Self {
+        Self {
+            organization,
+            generation: 0,
+            connections: BTreeMap::new(),
+            directories: BTreeMap::new(),
+            policy: TenantPolicy::default(),
+        }
+    }
 }
 
 /// What a tenant decides differently from the environment's settings. Absent means: as the settings say.
@@ -127,6 +144,27 @@ pub struct TenantPolicy {
     pub session_idle_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_absolute_seconds: Option<u64>,
+    /// Whether somebody who never was here gets an account by signing in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub just_in_time_users: Option<bool>,
+    /// Whether a person may be joined to a directory's record by a verified e-mail address; yes when absent (R42).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_by_email: Option<bool>,
+    /// Which custom attributes of a directory are kept, and under which names.
+    #[serde(skip_serializing_if = "AttributeMap::is_empty")]
+    pub attributes: AttributeMap,
+    /// Public providers that may lead into this tenant; those of the environment that are not named may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Vec<Provider>>,
+}
+
+impl TenantPolicy {
+    /// Of the environment's providers those that this tenant admits.
+    pub fn providers(&self, environment: &[Provider]) -> Vec<Provider> {
+        let admitted =
+            |provider: &&Provider| self.providers.as_ref().is_none_or(|admitted| admitted.contains(provider));
+        environment.iter().filter(admitted).cloned().collect()
+    }
 }
 
 /// What to do with an e-mail address outside the tenant's verified domains.
@@ -269,7 +307,36 @@ pub fn admit(
     }
 }
 
+impl TenantConnection {
+    /// What to call it when the tenant says nothing else.
+    pub fn display_name(&self) -> String {
+        [&self.name, &self.connection_type]
+            .into_iter()
+            .find(|name| !name.trim().is_empty())
+            .map_or_else(|| self.id.to_string(), Clone::clone)
+    }
+}
+
 impl Tenant {
+    /// An organization that an event has named and nobody has asked WorkOS about: due for a refresh, good for nothing.
+    pub fn unmet(organization: OrganizationId) -> Self {
+        Self {
+            organization,
+            name: String::new(),
+            domains: Vec::new(),
+            connections: Vec::new(),
+            refreshed_at: Timestamp::from_seconds(0),
+        }
+    }
+
+    /// The connection, if there is exactly one: then idp ids are one name space.
+    pub fn only_connection(&self) -> Option<&ConnectionId> {
+        match &self.connections[..] {
+            [only] => Some(&only.id),
+            _ => None,
+        }
+    }
+
     pub fn connection(&self, id: &ConnectionId) -> Option<&TenantConnection> {
         self.connections.iter().find(|connection| connection.id == *id)
     }

@@ -2,13 +2,17 @@
 //!
 //! The identity is (organization, connection, idp_id) and never the e-mail address: the same address in two
 //! organizations is two users, and a connection that is replaced does not inherit the people of the old one
-//! (R41, R45). The address is a label that may change (R46).
+//! (R41, R45). The address is a label that may change (R46). A user may also be known to directories, which then
+//! describe them and decide whether they are active ([`crate::directory`]).
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, maybe_seconds};
+use crate::directory::{Attributes, DirectoryLink, EventClock};
 use crate::email::EmailAddress;
-use crate::ids::{ConnectionId, OrganizationId, UserId};
+use crate::ids::{ConnectionId, DirectoryUserId, OrganizationId, UserId};
 use crate::tenant::Profile;
 
 /// Longest name part kept of a profile, in characters.
@@ -36,28 +40,62 @@ pub struct User {
     pub status: UserStatus,
     /// Raised by everything that ends all sessions of this person; sessions remember the one they were made under.
     pub generation: u64,
-    pub email: EmailAddress,
+    /// Grows with every change that the app hears of.
+    #[serde(default)]
+    pub revision: u64,
+    /// A person may be provisioned without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailAddress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
+    /// What directories say of this user, by their ids of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub directories: BTreeMap<DirectoryUserId, DirectoryLink>,
+    /// The event that the names, the address and the attributes are from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_by: Option<EventClock>,
     pub created_at: Timestamp,
-    pub last_login_at: Timestamp,
+    /// `None`: provisioned, and not seen here yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login_at: Option<Timestamp>,
+    /// End of the data, once the user is deactivated. Seconds, because DynamoDB's TTL reads it.
+    #[serde(default, with = "maybe_seconds", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 impl User {
     /// A person seen for the first time.
     pub fn new(id: UserId, organization: OrganizationId, profile: &Profile, now: Timestamp) -> Self {
         Self {
+            email: Some(profile.email.clone()),
+            first_name: clip(profile.first_name.as_deref()),
+            last_name: clip(profile.last_name.as_deref()),
+            last_login_at: Some(now),
+            ..Self::provisioned(id, organization, 0, now)
+        }
+    }
+
+    /// A person of whom nothing is known but that they are: a directory is about to describe them.
+    pub fn provisioned(id: UserId, organization: OrganizationId, generation: u64, now: Timestamp) -> Self {
+        Self {
             id,
             organization,
             status: UserStatus::Active,
-            generation: 0,
-            email: profile.email.clone(),
-            first_name: clip(profile.first_name.as_deref()),
-            last_name: clip(profile.last_name.as_deref()),
+            generation,
+            revision: 0,
+            email: None,
+            first_name: None,
+            last_name: None,
+            attributes: Attributes::default(),
+            directories: BTreeMap::new(),
+            described_by: None,
             created_at: now,
-            last_login_at: now,
+            last_login_at: None,
+            expires_at: None,
         }
     }
 
@@ -65,10 +103,10 @@ impl User {
     #[must_use]
     pub fn signed_in_again(&self, profile: &Profile, now: Timestamp) -> Self {
         Self {
-            email: profile.email.clone(),
+            email: Some(profile.email.clone()),
             first_name: clip(profile.first_name.as_deref()).or_else(|| self.first_name.clone()),
             last_name: clip(profile.last_name.as_deref()).or_else(|| self.last_name.clone()),
-            last_login_at: now,
+            last_login_at: Some(now),
             ..self.clone()
         }
     }
@@ -77,15 +115,35 @@ impl User {
         self.status == UserStatus::Active
     }
 
+    /// The address as text; empty when there is none.
+    pub fn address(&self) -> String {
+        self.email.as_ref().map(EmailAddress::to_string).unwrap_or_default()
+    }
+
+    /// Whether this is the user's address now, case aside.
+    pub fn has_address(&self, address: &EmailAddress) -> bool {
+        self.email.as_ref().is_some_and(|own| own.folded() == address.folded())
+    }
+
+    /// Whether there is an identity of some connection that leads to this user.
+    pub fn has_signed_in(&self) -> bool {
+        self.last_login_at.is_some()
+    }
+
+    /// Whether the data has reached its end: such a user counts as absent, swept or not.
+    pub fn expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
     /// The name to greet with: first and last name, or the address.
     pub fn display_name(&self) -> String {
         let parts: Vec<&str> =
             [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
-        if parts.is_empty() { self.email.to_string() } else { parts.join(" ") }
+        if parts.is_empty() { self.address() } else { parts.join(" ") }
     }
 }
 
-fn clip(name: Option<&str>) -> Option<String> {
+pub(crate) fn clip(name: Option<&str>) -> Option<String> {
     let name: String = name?.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
@@ -123,7 +181,7 @@ mod tests {
             (again.id.clone(), again.generation, again.created_at),
             (user.id, 3, Timestamp::from_seconds(1))
         );
-        assert_eq!(again.email, EmailAddress::parse("ada.l@acme.com").unwrap());
+        assert_eq!(again.email, Some(EmailAddress::parse("ada.l@acme.com").unwrap()));
         assert_eq!(again.display_name(), "Ada");
     }
 

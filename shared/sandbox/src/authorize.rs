@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use url::{Url, form_urlencoded};
 
 use crate::errors::{ApiError, no_such_method};
@@ -46,6 +47,9 @@ enum AuthorizeError {
     /// A documented code, to be told to the application.
     #[error("{code}")]
     Tell { redirect_uri: Url, state: Option<String>, code: &'static str },
+    /// WorkOS's limit per connection: the browser sees it, the application does not.
+    #[error("too many logins of one connection")]
+    TooMany(i64),
     #[error(transparent)]
     Api(#[from] ApiError),
 }
@@ -62,6 +66,11 @@ impl IntoResponse for AuthorizeError {
             Self::Tell { redirect_uri, state, code } => {
                 let text = crate::errors::description(code);
                 back(&redirect_uri, state.as_deref(), &[("error", code), ("error_description", text)])
+            }
+            Self::TooMany(seconds) => {
+                let text = "This connection has had too many sign-ins in this minute. Wait, then start again at the app.";
+                let page = pages::message(StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins", text, None);
+                ([(RETRY_AFTER, seconds.to_string())], page).into_response()
             }
             Self::Api(error) => error.into_response(),
         }
@@ -88,7 +97,8 @@ async fn authorize(
     let login_hint = query.one("login_hint")?.map(str::to_owned);
 
     let connection = {
-        let locked = sandbox.state();
+        let now = sandbox.now();
+        let mut locked = sandbox.state();
         let selected = match select(&query, &locked.world)? {
             // A person who signs in by themselves knows where they belong; nobody is there to be asked.
             Err("ambiguous_connection_selector") => {
@@ -96,7 +106,13 @@ async fn authorize(
             }
             selected => selected,
         };
-        selected.map(|connection| connection.id.clone())
+        let selected = selected.map(|connection| connection.id.clone());
+        if let Some(seconds) =
+            selected.as_ref().ok().and_then(|connection| locked.over_limit(connection, now))
+        {
+            return Err(AuthorizeError::TooMany(seconds));
+        }
+        selected
     };
     match connection {
         Ok(connection) => Ok(begin(
@@ -296,6 +312,29 @@ mod tests {
         bench.control("auto", json!({ "email": "hank@globex.com" })).await;
         let stranger = bench.authorize("organization=org_01SANDBOXACME").await;
         assert_eq!(stranger.param("error").as_deref(), Some("ambiguous_connection_selector"));
+    }
+
+    /// The limit is each connection's own, and over with the minute.
+    #[tokio::test]
+    async fn a_connection_takes_so_many_logins_in_a_minute() {
+        let bench = Bench::new();
+        let settings = bench.control("settings", json!({ "logins_per_minute": 2 })).await.json();
+        assert_eq!(settings["logins_per_minute"], 2);
+        for _ in 0..2 {
+            assert_eq!(bench.authorize(OKTA).await.status, StatusCode::FOUND);
+        }
+        let over = bench.authorize(OKTA).await;
+        assert_eq!(
+            (over.status, &over.headers["retry-after"]),
+            (StatusCode::TOO_MANY_REQUESTS, &"60".parse().unwrap())
+        );
+        assert_eq!(bench.authorize(GLOBEX).await.status, StatusCode::FOUND);
+        bench.advance(60);
+        assert_eq!(bench.authorize(OKTA).await.status, StatusCode::FOUND);
+        bench.control("settings", json!({ "logins_per_minute": null })).await;
+        for _ in 0..5 {
+            assert_eq!(bench.authorize(OKTA).await.status, StatusCode::FOUND);
+        }
     }
 
     #[tokio::test]

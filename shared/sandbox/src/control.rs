@@ -4,6 +4,7 @@
 //! understood is refused with a sentence: a fault that was never set makes a test pass for the wrong reason.
 
 mod input;
+mod tokens;
 mod world;
 
 use axum::extract::{Query, State};
@@ -42,6 +43,7 @@ pub(crate) fn routes(sandbox: &Sandbox) -> Router<Sandbox> {
         .route("/_sandbox/faults/clear", post(clear_faults_by_form))
         .route("/_sandbox/requests", get(requests).delete(clear_requests))
         .route("/_sandbox/requests/clear", post(clear_requests_by_form))
+        .route("/_sandbox/tokens", post(tokens::mint))
         .route("/_sandbox/reset", post(reset))
         .layer(from_fn_with_state(sandbox.clone(), guard::same_site_only))
 }
@@ -111,9 +113,14 @@ struct SettingsChange {
     /// Absent: as it is. Null: none.
     #[serde(deserialize_with = "given")]
     sign_in_endpoint: Option<Option<String>>,
+    /// Absent: as it is. Null: no limit.
+    #[serde(deserialize_with = "given")]
+    logins_per_minute: Option<Option<u32>>,
 }
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -137,6 +144,7 @@ async fn change_settings(
         if let Some(endpoint) = &change.sign_in_endpoint {
             settings.sign_in_endpoint.clone_from(endpoint);
         }
+        settings.logins_per_minute = change.logins_per_minute.unwrap_or(settings.logins_per_minute);
         settings.clone()
     };
     Ok(verb.answer(json!(settings), HOME))

@@ -56,6 +56,10 @@ pub(crate) enum ApiError {
     OAuth { code: &'static str, description: &'static str },
     #[error("{field}: {code}")]
     Unprocessable { field: &'static str, code: &'static str },
+    #[error("{code}")]
+    Refused { code: &'static str },
+    #[error("{code}")]
+    Conflict { code: &'static str },
     #[error("signing or randomness failed")]
     Internal,
 }
@@ -81,6 +85,12 @@ impl IntoResponse for ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 json!({ "message": "Validation failed", "errors": [{ "field": field, "code": code }] }),
             ),
+            Self::Refused { code } => {
+                (StatusCode::BAD_REQUEST, json!({ "code": code, "message": "The request was refused." }))
+            }
+            Self::Conflict { code } => {
+                (StatusCode::CONFLICT, json!({ "code": code, "message": "It exists already." }))
+            }
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "Internal server error" }))
             }

@@ -29,14 +29,16 @@ const DEFAULT_RETRY_AFTER: u64 = 2;
 const MAX_RETRY_AFTER: u64 = 86_400;
 
 /// Where faults can be: everything but the control API and the home page.
-pub(crate) const PLACES: [&str; 7] = [
+pub(crate) const PLACES: [&str; 9] = [
     "/sso/authorize",
     "/sso/token",
     "/sso/profile",
     "/sso/jwks",
     "/sso/logout",
     "/organizations",
+    "/organization_domains",
     "/connections",
+    "/portal",
 ];
 /// Where an answer holds a profile.
 const PROFILE_PLACES: [&str; 2] = ["/sso/token", "/sso/profile"];
@@ -225,7 +227,7 @@ impl ProfileFaults {
     /// Swaps the ids for those of somebody else who exists: a mix-up, not a typing error.
     pub(crate) fn apply(self, mut profile: Profile, world: &World) -> Profile {
         if self.organization {
-            let mut others = world.organizations.iter().map(|other| other.id.to_string());
+            let mut others = world.organizations().map(|other| other.id.to_string());
             profile.organization_id = others.find(|other| profile.organization_id.as_ref() != Some(other));
         }
         if self.connection {

@@ -19,8 +19,10 @@ mod log;
 mod logout;
 mod model;
 mod options;
+mod organizations;
 mod pages;
 mod paging;
+mod portal;
 mod profile;
 mod resources;
 mod seed;
@@ -46,6 +48,8 @@ pub fn router(sandbox: Sandbox) -> Router {
         .merge(profile::routes())
         .merge(keys::routes())
         .merge(resources::routes())
+        .merge(organizations::routes())
+        .merge(portal::routes())
         .merge(logout::routes())
         .merge(control::routes(&sandbox))
         .fallback(errors::no_such_endpoint)

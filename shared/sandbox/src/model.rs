@@ -3,6 +3,8 @@
 //! Values only. What an IdP says of a person is derived ([`crate::identity`]), never stored, so that ids are the
 //! same on every machine and after every reset.
 
+use std::collections::HashMap;
+
 use domain::tenant::ConnectionState;
 use domain::{ConnectionId, Domain, EmailAddress, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,11 @@ use crate::identity::profile_id;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
-    pub(crate) organizations: Vec<Organization>,
+    /// By id. Thousands may be made, so none is searched for.
+    organizations: HashMap<OrganizationId, Organization>,
+    /// Their ids, oldest first.
+    order: Vec<OrganizationId>,
+    external_ids: HashMap<String, OrganizationId>,
     pub(crate) connections: Vec<Connection>,
     pub(crate) people: Vec<Person>,
 }
@@ -21,6 +27,8 @@ pub(crate) struct Organization {
     pub(crate) id: OrganizationId,
     pub(crate) name: String,
     pub(crate) domains: Vec<OrganizationDomain>,
+    /// The adopter's own id of it.
+    pub(crate) external_id: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -176,12 +184,54 @@ impl Person {
 }
 
 impl World {
+    pub(crate) fn new(
+        organizations: Vec<Organization>,
+        connections: Vec<Connection>,
+        people: Vec<Person>,
+    ) -> Self {
+        let mut world = Self { connections, people, ..Self::default() };
+        organizations.into_iter().for_each(|organization| world.add_organization(organization));
+        world
+    }
+
+    /// Oldest first.
+    pub(crate) fn organizations(&self) -> impl DoubleEndedIterator<Item = &Organization> {
+        self.order.iter().filter_map(|id| self.organizations.get(id))
+    }
+
     pub(crate) fn organization(&self, id: &str) -> Option<&Organization> {
-        self.organizations.iter().find(|known| known.id.as_str() == id)
+        self.organizations.get(&OrganizationId::parse(id).ok()?)
+    }
+
+    pub(crate) fn organization_by_external_id(&self, external_id: &str) -> Option<&Organization> {
+        // An id may have been given up meanwhile.
+        let known = self.organizations.get(self.external_ids.get(external_id)?)?;
+        (known.external_id.as_deref() == Some(external_id)).then_some(known)
     }
 
     pub(crate) fn organization_mut(&mut self, id: &OrganizationId) -> Option<&mut Organization> {
-        self.organizations.iter_mut().find(|known| known.id == *id)
+        self.organizations.get_mut(id)
+    }
+
+    pub(crate) fn add_organization(&mut self, organization: Organization) {
+        self.name_external_id(&organization.id, organization.external_id.as_deref());
+        self.order.push(organization.id.clone());
+        self.organizations.insert(organization.id.clone(), organization);
+    }
+
+    pub(crate) fn name_external_id(&mut self, id: &OrganizationId, external_id: Option<&str>) {
+        if let Some(external_id) = external_id {
+            self.external_ids.insert(external_id.to_owned(), id.clone());
+        }
+    }
+
+    /// With its connections; its people have no company then.
+    pub(crate) fn remove_organization(&mut self, id: &str) -> bool {
+        let Some(id) = self.organization(id).map(|known| known.id.clone()) else { return false };
+        self.connections.retain(|known| known.organization.as_ref() != Some(&id));
+        self.people.retain(|known| known.organization.as_ref() != Some(&id));
+        self.order.retain(|known| *known != id);
+        self.organizations.remove(&id).is_some()
     }
 
     pub(crate) fn connection(&self, id: &str) -> Option<&Connection> {

@@ -76,6 +76,38 @@ pub(crate) struct Consent {
 }
 
 #[derive(Template)]
+#[template(path = "portal.html")]
+struct PortalTemplate<'a> {
+    style: &'static str,
+    page: &'a PortalPage,
+}
+
+/// The Admin Portal stand-in of one organization.
+pub(crate) struct PortalPage {
+    pub(crate) action: String,
+    pub(crate) company: String,
+    pub(crate) intent: String,
+    pub(crate) connections: Vec<PortalConnection>,
+    pub(crate) domains: Vec<PortalDomain>,
+    pub(crate) idps: [(&'static str, &'static str); 5],
+    pub(crate) back: Option<String>,
+}
+
+pub(crate) struct PortalConnection {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) state: String,
+    pub(crate) active: bool,
+}
+
+pub(crate) struct PortalDomain {
+    pub(crate) domain: String,
+    pub(crate) state: &'static str,
+    pub(crate) verified: bool,
+}
+
+#[derive(Template)]
 #[template(path = "log.html")]
 struct LogTemplate {
     style: &'static str,
@@ -109,6 +141,10 @@ pub(crate) fn message(status: StatusCode, heading: &str, text: &str, link: Optio
 
 pub(crate) fn idp(page: IdpPage) -> Response {
     answer(StatusCode::OK, &IdpTemplate { style: STYLE, page })
+}
+
+pub(crate) fn portal(page: PortalPage) -> Response {
+    answer(StatusCode::OK, &PortalTemplate { style: STYLE, page: &page })
 }
 
 pub(crate) fn consent(page: &Consent) -> Response {

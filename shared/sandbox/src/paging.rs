@@ -17,8 +17,12 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// One page of `items`, which come oldest first as (id, object).
-    pub(crate) fn page(&self, mut items: Vec<(String, Value)>) -> Result<Value, ApiError> {
+    /// One page of `items`, which come oldest first with their ids. Only what is on the page is written out.
+    pub(crate) fn page_of<T: Copy>(
+        &self,
+        mut items: Vec<(String, T)>,
+        write: impl Fn(T) -> Value,
+    ) -> Result<Value, ApiError> {
         let limit = match &self.limit {
             None => DEFAULT_LIMIT,
             Some(text) => text
@@ -53,8 +57,7 @@ impl Paging {
         let id_at = |at: usize| items.get(at).map(|(id, _)| id.clone());
         let before = if range.start > 0 { id_at(range.start) } else { None };
         let after = if range.end < items.len() { range.end.checked_sub(1).and_then(id_at) } else { None };
-        let data: Vec<Value> =
-            items.get(range).unwrap_or(&[]).iter().map(|(_, object)| object.clone()).collect();
+        let data: Vec<Value> = items.get(range).unwrap_or(&[]).iter().map(|(_, item)| write(*item)).collect();
         Ok(json!({ "object": "list", "data": data, "list_metadata": { "before": before, "after": after } }))
     }
 }
@@ -69,10 +72,10 @@ mod tests {
         after: Option<&str>,
         order: Option<&str>,
     ) -> Result<Value, ApiError> {
-        let items = (1..=5).map(|n| (format!("x_{n}"), json!(n))).collect();
+        let items = (1..=5).map(|n| (format!("x_{n}"), n)).collect();
         let own = |text: Option<&str>| text.map(str::to_owned);
         Paging { limit: Some(limit.into()), before: own(before), after: own(after), order: own(order) }
-            .page(items)
+            .page_of(items, |n| json!(n))
     }
 
     #[test]

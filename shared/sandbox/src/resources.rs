@@ -3,13 +3,13 @@
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use domain::{OrganizationId, Timestamp};
+use domain::{Domain, OrganizationId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::errors::ApiError;
 use crate::guard::ApiKey;
-use crate::model::{Connection, Organization, World};
+use crate::model::{Connection, Organization, OrganizationDomain, World};
 use crate::paging::Paging;
 use crate::state::{Sandbox, Settings};
 
@@ -51,10 +51,9 @@ async fn organizations(
             .is_none_or(|domains| domains.split(',').any(|domain| has(&domain.to_ascii_lowercase())))
             && found(&organization.name, filter.search.as_deref())
     };
-    let listed = state.world.organizations.iter().filter(wanted);
-    let items =
-        listed.map(|known| (known.id.to_string(), organization_json(known, &state.settings))).collect();
-    Ok(Json(paging.page(items)?))
+    let listed = state.world.organizations().filter(wanted);
+    let items = listed.map(|known| (known.id.to_string(), known)).collect();
+    Ok(Json(paging.page_of(items, |known| organization_json(known, &state.settings))?))
 }
 
 async fn organization(
@@ -90,8 +89,8 @@ async fn connections(
             && found(&connection.name, filter.search.as_deref())
     };
     let listed = world.connections.iter().filter(wanted);
-    let items = listed.map(|known| (known.id.to_string(), connection_json(world, known))).collect();
-    Ok(Json(paging.page(items)?))
+    let items = listed.map(|known| (known.id.to_string(), known)).collect();
+    Ok(Json(paging.page_of(items, |known| connection_json(world, known))?))
 }
 
 async fn connection(
@@ -115,33 +114,39 @@ fn moment(at: Timestamp) -> String {
 }
 
 /// Ids of domains are made of their names, so that they are the same after every reset.
-fn domain_id(domain: &str) -> String {
-    let name: String =
-        domain.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+pub(crate) fn domain_id(organization: &OrganizationId, domain: &Domain) -> String {
+    let owner = organization.as_str().trim_start_matches("org_").trim_start_matches("01SANDBOX");
+    let name: String = owner
+        .chars()
+        .chain(domain.as_str().chars())
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
     format!("org_domain_01SANDBOX{name}")
 }
 
+pub(crate) fn domain_json(organization: &Organization, known: &OrganizationDomain) -> Value {
+    json!({
+        "object": "organization_domain",
+        "id": domain_id(&organization.id, &known.domain),
+        "organization_id": organization.id,
+        "domain": known.domain,
+        "state": known.state,
+        "verification_strategy": "manual",
+        "created_at": moment(organization.created_at),
+        "updated_at": moment(organization.updated_at),
+    })
+}
+
 pub(crate) fn organization_json(organization: &Organization, settings: &Settings) -> Value {
-    let domain = |known: &crate::model::OrganizationDomain| {
-        json!({
-            "object": "organization_domain",
-            "id": domain_id(known.domain.as_str()),
-            "organization_id": organization.id,
-            "domain": known.domain,
-            "state": known.state,
-            "verification_strategy": "manual",
-            "created_at": moment(organization.created_at),
-            "updated_at": moment(organization.updated_at),
-        })
-    };
     json!({
         "object": "organization",
         "id": organization.id,
         "name": organization.name,
         "allow_profiles_outside_organization": !settings.enforce_domains,
-        "domains": organization.domains.iter().map(domain).collect::<Vec<_>>(),
+        "domains": organization.domains.iter().map(|known| domain_json(organization, known)).collect::<Vec<_>>(),
         "metadata": {},
-        "external_id": null,
+        "external_id": organization.external_id,
         "created_at": moment(organization.created_at),
         "updated_at": moment(organization.updated_at),
     })
@@ -149,10 +154,12 @@ pub(crate) fn organization_json(organization: &Organization, settings: &Settings
 
 fn connection_domains(world: &World, connection: &Connection) -> Vec<Value> {
     let organization = connection.organization.as_ref().and_then(|id| world.organization(id.as_str()));
-    let verified =
-        organization.into_iter().flat_map(|known| &known.domains).filter(|known| known.state.verified());
-    let object = |known: &crate::model::OrganizationDomain| json!({ "object": "connection_domain", "id": domain_id(known.domain.as_str()), "domain": known.domain });
-    verified.map(object).collect()
+    let Some(organization) = organization else { return vec![] };
+    let object = |known: &OrganizationDomain| {
+        let id = domain_id(&organization.id, &known.domain);
+        json!({ "object": "connection_domain", "id": id, "domain": known.domain })
+    };
+    organization.domains.iter().filter(|known| known.state.verified()).map(object).collect()
 }
 
 pub(crate) fn connection_json(world: &World, connection: &Connection) -> Value {
@@ -185,7 +192,7 @@ mod tests {
     async fn organizations_are_listed_filtered_and_read() {
         let bench = Bench::new();
         let all = bench.api("GET", "/organizations?order=asc", "").await.json();
-        assert_eq!(all["data"].as_array().unwrap().len(), 4);
+        assert_eq!(all["data"].as_array().unwrap().len(), 6);
         assert_eq!(all["object"], "list");
 
         let acme = bench.api("GET", "/organizations?domains=nowhere.example,acme.com", "").await.json();

@@ -6,9 +6,12 @@
 //! | Globex | `org_01SANDBOXGLOBEX` | `conn_01SANDBOXGLOBEXGOOGLE` (GoogleOIDC) |
 //! | Initech | `org_01SANDBOXINITECH` | `conn_01SANDBOXINITECHONELOGIN` (OneLoginSAML), inactive |
 //! | Wayfarer Labs | `org_01SANDBOXWAYFARER` | `conn_01SANDBOXWAYFARERJUMPCLOUD` (JumpCloudSAML), validating, no logins from the IdP's portal |
+//! | Northwind Traders | `org_01SANDBOXNORTHWIND` | `conn_01SANDBOXNORTHWINDOKTA` (OktaSAML) |
+//! | Northwind Retail | `org_01SANDBOXNORTHWINDRETAIL` | `conn_01SANDBOXNORTHWINDRETAILENTRA` (EntraIdOIDC) |
 //! | (environment) | | `conn_01SANDBOXGOOGLEOAUTH`, `conn_01SANDBOXMICROSOFTOAUTH`, `conn_01SANDBOXGITHUBOAUTH` |
 //!
-//! Domains: `acme.com`, `globex.com`, `initech.example`, `wayfarer.example` verified; `acme-labs.com` pending.
+//! Domains: `acme.com`, `globex.com`, `initech.example`, `wayfarer.example` verified; `acme-labs.com` pending. Both
+//! Northwinds verified `northwind.example`, and Northwind Retail `shop.northwind.example` beside it.
 
 use domain::tenant::ConnectionState;
 use domain::{ConnectionId, Domain, EmailAddress, OrganizationId, Timestamp};
@@ -20,12 +23,16 @@ const ACME: &str = "org_01SANDBOXACME";
 const GLOBEX: &str = "org_01SANDBOXGLOBEX";
 const INITECH: &str = "org_01SANDBOXINITECH";
 const WAYFARER: &str = "org_01SANDBOXWAYFARER";
+const NORTHWIND: &str = "org_01SANDBOXNORTHWIND";
+const NORTHWIND_RETAIL: &str = "org_01SANDBOXNORTHWINDRETAIL";
 
 const ACME_OKTA: &str = "conn_01SANDBOXACMEOKTA";
 const ACME_ENTRA: &str = "conn_01SANDBOXACMEENTRA";
 const GLOBEX_GOOGLE: &str = "conn_01SANDBOXGLOBEXGOOGLE";
 const INITECH_ONELOGIN: &str = "conn_01SANDBOXINITECHONELOGIN";
 const WAYFARER_JUMPCLOUD: &str = "conn_01SANDBOXWAYFARERJUMPCLOUD";
+const NORTHWIND_OKTA: &str = "conn_01SANDBOXNORTHWINDOKTA";
+const NORTHWIND_RETAIL_ENTRA: &str = "conn_01SANDBOXNORTHWINDRETAILENTRA";
 
 /// 2026-01-12T09:00:00Z; each organization and connection is a day younger than the one before.
 const BEGINNING: i64 = 1_768_208_400;
@@ -42,14 +49,21 @@ fn build() -> Option<World> {
     use ConnectionState::{Active, Inactive, Validating};
     use DomainState::{Pending, Verified};
 
-    Some(World {
-        organizations: vec![
+    Some(World::new(
+        vec![
             organization(0, ACME, "Acme Corp", &[("acme.com", Verified), ("acme-labs.com", Pending)])?,
             organization(1, GLOBEX, "Globex", &[("globex.com", Verified)])?,
             organization(2, INITECH, "Initech", &[("initech.example", Verified)])?,
             organization(3, WAYFARER, "Wayfarer Labs", &[("wayfarer.example", Verified)])?,
+            organization(4, NORTHWIND, "Northwind Traders", &[("northwind.example", Verified)])?,
+            organization(
+                5,
+                NORTHWIND_RETAIL,
+                "Northwind Retail",
+                &[("northwind.example", Verified), ("shop.northwind.example", Verified)],
+            )?,
         ],
-        connections: vec![
+        vec![
             connection(0, ACME_OKTA, Some(ACME), "Acme Okta", Idp::OktaSaml, Active)?,
             connection(1, ACME_ENTRA, Some(ACME), "Acme Entra ID", Idp::EntraIdOidc, Active)?,
             connection(2, GLOBEX_GOOGLE, Some(GLOBEX), "Globex Google Workspace", Idp::GoogleOidc, Active)?,
@@ -68,9 +82,18 @@ fn build() -> Option<World> {
             connection(5, "conn_01SANDBOXGOOGLEOAUTH", None, "Google", Idp::GoogleOauth, Active)?,
             connection(6, "conn_01SANDBOXMICROSOFTOAUTH", None, "Microsoft", Idp::MicrosoftOauth, Active)?,
             connection(7, "conn_01SANDBOXGITHUBOAUTH", None, "GitHub", Idp::GitHubOauth, Active)?,
+            connection(8, NORTHWIND_OKTA, Some(NORTHWIND), "Northwind Okta", Idp::OktaSaml, Active)?,
+            connection(
+                9,
+                NORTHWIND_RETAIL_ENTRA,
+                Some(NORTHWIND_RETAIL),
+                "Northwind Retail Entra ID",
+                Idp::EntraIdOidc,
+                Active,
+            )?,
         ],
-        people: people()?,
-    })
+        people()?,
+    ))
 }
 
 fn people() -> Option<Vec<Person>> {
@@ -207,6 +230,30 @@ fn people() -> Option<Vec<Person>> {
             ("Tomáš", "Dvořák"),
             "Engineer, Research",
         )?,
+        person(
+            "NORA",
+            Some(NORTHWIND),
+            &[NORTHWIND_OKTA],
+            "nora@northwind.example",
+            ("Nora", "Lindqvist"),
+            "Buyer, Trading",
+        )?,
+        person(
+            "RAJ",
+            Some(NORTHWIND_RETAIL),
+            &[NORTHWIND_RETAIL_ENTRA],
+            "raj@northwind.example",
+            ("Raj", "Mehta"),
+            "Regional Manager, Stores",
+        )?,
+        person(
+            "SOFIA",
+            Some(NORTHWIND_RETAIL),
+            &[NORTHWIND_RETAIL_ENTRA],
+            "sofia@shop.northwind.example",
+            ("Sofía", "Ibarra"),
+            "Store Lead, Stores",
+        )?,
         person("ROBIN", None, &[], "robin.gray@mail.example", ("Robin", "Gray"), "Nobody's employee, Home")?,
     ])
 }
@@ -223,6 +270,7 @@ fn organization(day: i64, id: &str, name: &str, domains: &[(&str, DomainState)])
         id: OrganizationId::parse(id).ok()?,
         name: name.to_owned(),
         domains: domains.collect::<Option<_>>()?,
+        external_id: None,
         created_at: moment(day),
         updated_at: moment(day),
     })

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{Clock, Rng, RngError, Timestamp};
+use domain::{Clock, ConnectionId, Rng, RngError, Timestamp};
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 use url::Url;
@@ -19,6 +19,7 @@ use crate::keys::SigningKey;
 use crate::log::Log;
 use crate::model::World;
 use crate::options::{InvalidOptions, Options, RedirectUris};
+use crate::portal::Visit;
 use crate::profile::Profile;
 use crate::seed;
 
@@ -50,6 +51,10 @@ pub(crate) struct State {
     /// By the token's hash.
     pub(crate) access: Kept<Profile>,
     pub(crate) logouts: Kept<()>,
+    /// Links into the Admin Portal, by their token.
+    pub(crate) visits: Kept<Visit>,
+    /// Authorization requests of a connection in this minute.
+    pub(crate) authorized: HashMap<ConnectionId, (i64, u32)>,
 }
 
 /// Switches of the environment.
@@ -64,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) idp_initiated: bool,
     /// When set, such logins are sent here with `connection_id` instead of landing with a code.
     pub(crate) sign_in_endpoint: Option<String>,
+    /// How many logins a connection takes in a minute; the next ones get 429. WorkOS's own limit is 1000.
+    pub(crate) logins_per_minute: Option<u32>,
 }
 
 impl Sandbox {
@@ -149,6 +156,7 @@ impl State {
                 enforce_domains: false,
                 idp_initiated: true,
                 sign_in_endpoint: None,
+                logins_per_minute: None,
             },
             auto: None,
             faults: Faults::default(),
@@ -157,7 +165,23 @@ impl State {
             codes: Kept::default(),
             access: Kept::default(),
             logouts: Kept::default(),
+            visits: Kept::default(),
+            authorized: HashMap::new(),
         }
+    }
+}
+
+impl State {
+    /// Counts an authorization request; `Some` says how many seconds are left of a minute that has had enough.
+    pub(crate) fn over_limit(&mut self, connection: &ConnectionId, now: Timestamp) -> Option<i64> {
+        let limit = self.settings.logins_per_minute?;
+        let minute = now.seconds().div_euclid(60);
+        let (of, count) = self.authorized.entry(connection.clone()).or_insert((minute, 0));
+        if *of != minute {
+            (*of, *count) = (minute, 0);
+        }
+        *count = count.saturating_add(1);
+        (*count > limit).then(|| 60 - now.seconds().rem_euclid(60))
     }
 }
 

@@ -4,15 +4,24 @@
 //! (R47). Global ids have pointer items that hold only the owner's id.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{ConnectionId, IdentityKey, OrganizationId, SessionId, Timestamp, UserId, sha256};
+use domain::directory::ClaimKey;
+use domain::tenant_settings::Slug;
+use domain::{
+    ConnectionId, DirectoryGroupId, DirectoryId, DirectoryUserId, Domain, EmailAddress, EventId, IdentityKey,
+    OrganizationId, SessionId, Timestamp, UserId, sha256,
+};
 
 /// DynamoDB allows 2048 bytes for a partition key; ours stay far below by hashing what IdPs choose freely.
 const LONGEST_FREE_PART: usize = 512;
 
 pub(crate) const SESSION_PREFIX: &str = "S#";
+pub(crate) const TENANTS: &str = "X#tenants";
+pub(crate) const SETTINGS: &str = "SETTINGS";
+/// Stands for the tenant of a login whose tenant was never known; no organization id is spelled like this.
+const NO_TENANT: &str = "-";
 
 /// Key of an item in the identity table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) pk: String,
     pub(crate) sk: String,
@@ -40,6 +49,29 @@ pub(crate) fn gate(organization: &OrganizationId) -> Key {
     Key::new(format!("O#{organization}"), "GATE")
 }
 
+/// What the adopter decided about the tenant.
+pub(crate) fn settings(organization: &OrganizationId) -> Key {
+    Key::new(format!("O#{organization}"), SETTINGS)
+}
+
+/// One item for each tenant that verified the domain. A hint: the tenant's own item decides.
+pub(crate) fn domain_index(domain: &Domain, organization: &OrganizationId) -> Key {
+    Key::new(format!("M#{domain}"), organization.as_str())
+}
+
+/// Every tenant, for listing.
+pub(crate) fn tenant_list(organization: &OrganizationId) -> Key {
+    Key::new(TENANTS.into(), organization.as_str())
+}
+
+pub(crate) fn slug_pointer(slug: &Slug) -> Key {
+    Key::new(format!("G#{slug}"), "PTR")
+}
+
+pub(crate) fn host_pointer(host: &Domain) -> Key {
+    Key::new(format!("H#{host}"), "PTR")
+}
+
 pub(crate) fn connection_pointer(connection: &ConnectionId) -> Key {
     Key::new(format!("C#{connection}"), "PTR")
 }
@@ -54,15 +86,106 @@ pub(crate) fn session(organization: &OrganizationId, user: &UserId, session: &Se
 
 pub(crate) fn identity(key: &IdentityKey) -> Key {
     let IdentityKey { organization, connection, idp_id } = key;
-    let idp_id =
-        if idp_id.len() > LONGEST_FREE_PART { format!("h:{}", sha256(idp_id)) } else { idp_id.clone() };
-    Key::new(format!("O#{organization}#I#{connection}#{idp_id}"), "LINK")
+    Key::new(format!("O#{organization}#I#{connection}#{}", free(idp_id)), "LINK")
+}
+
+/// A part that an IdP chooses.
+fn free(text: &str) -> String {
+    if text.len() > LONGEST_FREE_PART { format!("h:{}", sha256(text)) } else { text.to_owned() }
+}
+
+/// Where a login and a provisioning of one person meet. An address is hashed: keys end in logs and metrics.
+pub(crate) fn claim(organization: &OrganizationId, claim: &ClaimKey) -> Key {
+    let what = match claim {
+        ClaimKey::IdpId(idp_id) => format!("idp#{}", free(idp_id)),
+        ClaimKey::Email(folded) => format!("email#{}", sha256(folded)),
+    };
+    Key::new(format!("O#{organization}#J#{what}"), "CLAIM")
+}
+
+pub(crate) fn directory_pointer(directory: &DirectoryId) -> Key {
+    Key::new(format!("D#{directory}"), "PTR")
+}
+
+/// What belongs to one directory of one tenant.
+#[derive(Clone, Copy)]
+pub(crate) struct DirectoryKeys<'a> {
+    pub(crate) organization: &'a OrganizationId,
+    pub(crate) directory: &'a DirectoryId,
+}
+
+impl DirectoryKeys<'_> {
+    fn part(self, part: &str) -> String {
+        format!("O#{}#D#{}{part}", self.organization, self.directory)
+    }
+
+    pub(crate) fn meta(self) -> Key {
+        Key::new(self.part(""), "META")
+    }
+
+    /// No partition holds a whole directory's people: each has their own.
+    pub(crate) fn user(self, user: &DirectoryUserId) -> Key {
+        Key::new(self.part(&format!("#U#{user}")), "META")
+    }
+
+    pub(crate) fn group(self, group: &DirectoryGroupId) -> Key {
+        Key::new(self.part(&format!("#G#{group}")), "META")
+    }
+
+    /// All users of the directory, by id, for listing.
+    pub(crate) fn user_list(self) -> String {
+        self.part("#UX")
+    }
+
+    /// All groups of the directory, by id.
+    pub(crate) fn group_list(self) -> String {
+        self.part("#GX")
+    }
+
+    /// The memberships of a group.
+    pub(crate) fn members(self, group: &DirectoryGroupId) -> String {
+        self.part(&format!("#M#{group}"))
+    }
+
+    /// The groups of a person, in the index of the reverse direction.
+    pub(crate) fn groups_of(self, user: &DirectoryUserId) -> String {
+        self.part(&format!("#R#{user}"))
+    }
+
+    pub(crate) fn listed(partition: String, id: &str) -> Key {
+        Key::new(partition, id)
+    }
+}
+
+/// A notice to the app. Each in a partition of its own: ten thousand people may be hired in a minute.
+pub(crate) fn notice(organization: &OrganizationId, id: &str) -> Key {
+    Key::new(format!("O#{organization}#E#{id}"), "NOTICE")
+}
+
+/// Who came through a connection: one item each, so that an operator can move them to another.
+pub(crate) fn person_of(organization: &OrganizationId, connection: &ConnectionId, user: &UserId) -> Key {
+    Key::new(format!("O#{organization}#P#{connection}"), user.as_str())
+}
+
+/// Leave to join an existing user at the first login through this connection.
+pub(crate) fn move_grant(organization: &OrganizationId, to: &ConnectionId, email: &EmailAddress) -> Key {
+    Key::new(format!("O#{organization}#V#{to}#{}", sha256(&email.folded())), "GRANT")
+}
+
+/// Login traces are grouped by tenant and day, like audit items.
+pub(crate) fn trace(organization: Option<&OrganizationId>, started: Timestamp, id: &str) -> Key {
+    let organization = organization.map_or(NO_TENANT, OrganizationId::as_str);
+    Key::new(format!("O#{organization}#T#{}", day(started)), id)
 }
 
 /// Audit items are grouped by tenant and day, so that no partition grows without end.
 pub(crate) fn audit(organization: &OrganizationId, at: Timestamp, id: &str) -> Key {
-    let day: String = at.rfc3339().chars().take(10).collect();
-    Key::new(format!("O#{organization}#A#{day}"), id)
+    Key::new(format!("O#{organization}#A#{}", day(at)), id)
+}
+
+/// `2027-01-15`.
+fn day(at: Timestamp) -> String {
+    at.rfc3339().chars().take(10).collect()
 }
 
 /// Only the command line writes this item; policies deny it to every function.
@@ -73,6 +196,21 @@ pub(crate) fn public_keys() -> Key {
 /// Pending login in the ephemeral table, by the SHA-256 of its state.
 pub(crate) fn login(state_hash: &str) -> AttributeValue {
     AttributeValue::S(format!("L#{state_hash}"))
+}
+
+/// Which trace belongs to a request id, in the ephemeral table.
+pub(crate) fn trace_pointer(request_id: &str) -> AttributeValue {
+    AttributeValue::S(format!("T#{request_id}"))
+}
+
+/// An event that was handled, in the ephemeral table.
+pub(crate) fn seen_event(event: &EventId) -> AttributeValue {
+    AttributeValue::S(format!("V#{event}"))
+}
+
+/// How often handling an event has failed, in the ephemeral table.
+pub(crate) fn failed_event(event: &EventId) -> AttributeValue {
+    AttributeValue::S(format!("F#{event}"))
 }
 
 /// Rate counter in the ephemeral table.

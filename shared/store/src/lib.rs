@@ -5,27 +5,37 @@
 //! a read carries a condition; one-time things are consumed by a delete that returns them; expiry is checked
 //! in code and never left to the TTL sweep (R65, R66). Keys are built in [`keys`] alone and start with the tenant.
 
+mod audit;
+mod directory;
 mod error;
+mod finding;
 mod item;
 mod keys;
 mod limits;
 mod logins;
+mod moves;
 mod public_keys;
 pub mod schema;
 mod sessions;
+mod tenant_settings;
 mod tenants;
+mod traces;
 mod users;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use domain::Rng;
 
+pub use directory::{Applier, ItemPage, OUTBOX_SHARDS, OutboxNotice, SeenEvent};
 pub use error::{Cause, StoreError};
+pub use finding::TenantPage;
 pub use limits::{Limit, Limiter, Verdict};
 pub use logins::Taken;
+pub use moves::{ConnectionPerson, MoveGrant, Moved, PeoplePage};
 pub use public_keys::KeyCache;
 pub use sessions::SessionFacts;
-pub use tenants::TenantRecord;
+pub use tenant_settings::SettingsOutcome;
+pub use tenants::{TenantEntry, TenantRecord};
 pub use users::{CommitOutcome, LoginCommit, SessionRef, UserWrite};
 
 /// Names of the two tables.

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 
 use crate::error::{StoreError, failed};
@@ -16,6 +16,19 @@ pub const TTL: &str = "expires_at";
 /// Schema version of an item.
 pub const VERSION: &str = "v";
 
+/// Index of the identity table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Index {
+    pub(crate) name: &'static str,
+    pub(crate) partition: &'static str,
+    pub(crate) sort: &'static str,
+}
+
+/// From a person to their groups. Keys only; may lag.
+pub(crate) const REVERSE: Index = Index { name: "gsi1", partition: "gsi1pk", sort: "gsi1sk" };
+/// The notices that are owed to the app: sparse, since a delivered one has no `pending`. Keys only; may lag.
+pub(crate) const PENDING: Index = Index { name: "pending", partition: "pending", sort: "due" };
+
 /// What a table looks like, as far as the code depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableShape {
@@ -24,6 +37,21 @@ pub struct TableShape {
     pub ttl: String,
     /// Stream view type, where the table has a stream.
     pub stream: Option<String>,
+    /// Global secondary indexes, all of them keys only.
+    pub indexes: Vec<IndexShape>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexShape {
+    pub name: String,
+    pub partition: String,
+    pub sort: String,
+}
+
+impl Index {
+    fn shape(self) -> IndexShape {
+        IndexShape { name: self.name.into(), partition: self.partition.into(), sort: self.sort.into() }
+    }
 }
 
 pub fn identity() -> TableShape {
@@ -32,11 +60,12 @@ pub fn identity() -> TableShape {
         sort: Some(SORT.into()),
         ttl: TTL.into(),
         stream: Some("NEW_AND_OLD_IMAGES".into()),
+        indexes: vec![REVERSE.shape(), PENDING.shape()],
     }
 }
 
 pub fn ephemeral() -> TableShape {
-    TableShape { partition: PARTITION.into(), sort: None, ttl: TTL.into(), stream: None }
+    TableShape { partition: PARTITION.into(), sort: None, ttl: TTL.into(), stream: None, indexes: Vec::new() }
 }
 
 /// Makes a table of a local stack. A table that exists already is left as it is.
@@ -47,17 +76,34 @@ pub async fn create(db: &Client, name: &str, shape: &TableShape) -> Result<(), S
     let operation = "create table";
     let broken = |why: aws_sdk_dynamodb::error::BuildError| StoreError::unreadable(operation, why);
     let mut request = db.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    let keys = [(Some(&shape.partition), KeyType::Hash), (shape.sort.as_ref(), KeyType::Range)];
-    for (attribute, kind) in keys {
-        let Some(attribute) = attribute else { continue };
-        let key =
-            KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().map_err(broken)?;
+    let element = |attribute: &String, kind: KeyType| {
+        KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().map_err(broken)
+    };
+    let mut attributes: Vec<&String> =
+        [Some(&shape.partition), shape.sort.as_ref()].into_iter().flatten().collect();
+    request = request.key_schema(element(&shape.partition, KeyType::Hash)?);
+    if let Some(sort) = &shape.sort {
+        request = request.key_schema(element(sort, KeyType::Range)?);
+    }
+    for index in &shape.indexes {
+        attributes.extend([&index.partition, &index.sort]);
+        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(&index.name)
+            .key_schema(element(&index.partition, KeyType::Hash)?)
+            .key_schema(element(&index.sort, KeyType::Range)?)
+            .projection(keys_only)
+            .build()
+            .map_err(broken)?;
+        request = request.global_secondary_indexes(index);
+    }
+    for attribute in attributes {
         let definition = AttributeDefinition::builder()
             .attribute_name(attribute)
             .attribute_type(ScalarAttributeType::S)
             .build()
             .map_err(broken)?;
-        request = request.key_schema(key).attribute_definitions(definition);
+        request = request.attribute_definitions(definition);
     }
     if let Some(view) = &shape.stream {
         let stream = StreamSpecification::builder()

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::audit::AuditEvent;
-use domain::{IdentityKey, OrganizationId, Session, SessionId, User, UserId};
+use domain::{IdentityKey, OrganizationId, Session, SessionId, Timestamp, User, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::error::{StoreError, cancelled, condition_failed, contended, failed};
 use crate::item::{decode, number, text};
+use crate::moves::{ConnectionPerson, MoveGrant};
 use crate::{keys, schema};
 
 /// Tries of a transaction that only meets other transactions: several tabs of one person at nine o'clock.
 const TRIES: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
-struct Link {
-    user: UserId,
+pub(crate) struct Link {
+    pub(crate) user: UserId,
 }
 
 /// What signing in does to the user.
@@ -27,6 +28,8 @@ pub enum UserWrite {
     Create(User),
     /// The user exists, was active and had this generation when it was read.
     Update(User),
+    /// As `Update`, and the identity is new: an operator moved the person to this connection. The grant is used up.
+    Join(User, Box<MoveGrant>),
 }
 
 /// Everything a login writes, all or nothing.
@@ -94,8 +97,17 @@ impl Store {
                 let link = Link { user: user.id.clone() };
                 items.push(self.put(operation, &keys::identity(identity), &link, absent)?);
                 items.push(self.put(operation, &keys::user(&user.organization, &user.id), user, absent)?);
+                items.push(self.person_of_connection(operation, identity, &user.id)?);
             }
             UserWrite::Update(user) => items.push(self.signed_in_again(operation, user)?),
+            UserWrite::Join(user, grant) => {
+                let link = Link { user: user.id.clone() };
+                items.push(self.put(operation, &keys::identity(identity), &link, absent)?);
+                items.push(self.signed_in_again(operation, user)?);
+                let grant = keys::move_grant(&grant.organization, &grant.to, &grant.email);
+                items.push(self.delete(operation, &grant, Some("attribute_exists(pk)"))?);
+                items.push(self.person_of_connection(operation, identity, &user.id)?);
+            }
         }
         let key = keys::session(&session.organization, &session.user, &session.id);
         items.push(self.put(operation, &key, session, absent)?);
@@ -106,11 +118,27 @@ impl Store {
             items.push(self.audit(operation, event)?);
         }
         let reasons = self.transact(operation, items).await?;
-        Ok(match (reasons.is_some_and(|failed| failed.contains(&0)), user) {
-            (false, _) => CommitOutcome::Committed,
-            (true, UserWrite::Create(_)) => CommitOutcome::IdentityTaken,
-            (true, UserWrite::Update(_)) => CommitOutcome::UserChanged,
+        let unmet = |index: usize| reasons.as_ref().is_some_and(|unmet| unmet.contains(&index));
+        Ok(match user {
+            UserWrite::Create(_) if unmet(0) => CommitOutcome::IdentityTaken,
+            UserWrite::Update(_) if unmet(0) => CommitOutcome::UserChanged,
+            // The grant is gone because somebody was quicker with it.
+            UserWrite::Join(..) if unmet(0) || unmet(2) => CommitOutcome::IdentityTaken,
+            UserWrite::Join(..) if unmet(1) => CommitOutcome::UserChanged,
+            UserWrite::Create(_) | UserWrite::Update(_) | UserWrite::Join(..) => CommitOutcome::Committed,
         })
+    }
+
+    /// Lists the person under the connection, so that an operator can move the connection's people.
+    pub(crate) fn person_of_connection(
+        &self,
+        operation: &'static str,
+        identity: &IdentityKey,
+        user: &UserId,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let key = keys::person_of(&identity.organization, &identity.connection, user);
+        let person = ConnectionPerson { user: user.clone(), idp_id: identity.idp_id.clone() };
+        self.put(operation, &key, &person, None)
     }
 
     /// Only the attributes that a login may change: whatever else the item holds is not ours to overwrite.
@@ -128,10 +156,10 @@ impl Store {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":active", text("active"))
             .expression_attribute_values(":generation", number(user.generation))
-            .expression_attribute_values(":email", text(user.email.to_string()))
+            .expression_attribute_values(":email", text(user.address()))
             .expression_attribute_values(":first", name(&user.first_name))
             .expression_attribute_values(":last", name(&user.last_name))
-            .expression_attribute_values(":now", number(user.last_login_at.millis()))
+            .expression_attribute_values(":now", number(user.last_login_at.map_or(0, Timestamp::millis)))
             .build()
             .map_err(|why| StoreError::unreadable(operation, why))?;
         Ok(TransactWriteItem::builder().update(update).build())
@@ -173,7 +201,7 @@ impl Store {
     }
 
     /// Full jitter: up to 10, 20, 40, … milliseconds, so that the losers of one round do not meet again.
-    async fn pause(&self, operation: &'static str, attempt: u32) -> Result<(), StoreError> {
+    pub(crate) async fn pause(&self, operation: &'static str, attempt: u32) -> Result<(), StoreError> {
         let [random] =
             self.rng.bytes::<1>().map_err(|_| StoreError { operation, cause: crate::Cause::Random })?;
         let longest = 10u64 << attempt;

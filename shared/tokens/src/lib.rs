@@ -2,13 +2,16 @@
 //!
 //! Three things live here and nowhere else: the private [`KeyRing`] (from the secret), the [`PublicKeys`]
 //! derived from it (the item every verifier reads, and the JWKS document), and [`verify`], the only way from
-//! text to [`SessionClaims`]. Pure: no HTTP, no store, and the time is an argument.
+//! text to [`SessionClaims`]. Beside them [`IssuerKeys`], by which tokens of another issuer are read as strictly.
+//! Pure: no HTTP, no store, and the time is an argument.
 //!
 //! A token's text is never an identity: an ECDSA signature has a second valid form, so whoever compares,
 //! remembers or revokes does it by `sid`.
 
 mod claims;
 mod discovery;
+mod issuer_keys;
+mod jws;
 mod key;
 mod key_ring;
 mod provider;
@@ -21,6 +24,8 @@ pub use claims::{
     clip_roles,
 };
 pub use discovery::{Jwk, Jwks, OpenIdConfiguration};
+pub use issuer_keys::IssuerKeys;
+pub use jws::{Payload, claims_to_be_session};
 pub use key::{Algorithm, InvalidKeyId, KeyError, KeyId, PrivateKey};
 pub use key_ring::{KeyRing, KeyRingError, RotationError, SignError};
 pub use public_keys::{KeyState, PublicKey, PublicKeys};

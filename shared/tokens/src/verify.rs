@@ -7,23 +7,15 @@
 
 use std::time::Duration;
 
-use domain::{InvalidId, Timestamp};
-use serde_json::{Map, Value};
+use domain::Timestamp;
 
 use crate::claims::{SessionClaims, TOKEN_TYPE};
+use crate::jws::{Jws, LONGEST_TOKEN, Payload};
 use crate::key::Algorithm;
-use crate::provider;
 use crate::public_keys::{PublicKey, PublicKeys};
-use crate::strict;
 
 /// How far two clocks may differ. Good in both directions: after `exp`, before `nbf` (R31).
 pub const LEEWAY: Duration = Duration::from_secs(60);
-
-/// Nothing longer is looked at.
-const LONGEST_TOKEN: usize = 8 * 1024;
-
-/// Largest whole number that every JSON reader understands alike (RFC 7493 section 2.2).
-const LARGEST_NUMBER: i64 = (1 << 53) - 1;
 
 /// What a token must be for us to take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,18 +97,8 @@ pub fn verify(
     now: Timestamp,
     expiry: Expiry,
 ) -> Result<SessionClaims, TokenError> {
-    if token.len() > LONGEST_TOKEN {
-        return Err(TokenError::TooLong);
-    }
-    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Parts)?;
-    let (header, payload) = message.split_once('.').ok_or(TokenError::Parts)?;
-    if payload.contains('.') {
-        return Err(TokenError::Parts);
-    }
-    let decode = |part| strict::base64url(part).ok_or(TokenError::Encoding);
-    let (header, payload, _) = (decode(header)?, decode(payload)?, decode(signature)?);
-
-    let key = choose(&header, keys)?;
+    let jws = Jws::read(token)?;
+    let key = choose(&jws, keys)?;
     let life = match expiry {
         Expiry::Enforced => expected.token_life,
         Expiry::Waived => expected.longest_session,
@@ -124,9 +106,8 @@ pub fn verify(
     if !key.usable(now, life) {
         return Err(TokenError::RetiredKey);
     }
-    check_signature(message, signature, key)?;
-
-    let claims = Payload(strict::object(&payload).ok_or(TokenError::PayloadJson)?).claims()?;
+    let decoding = key.key.decoding_key().map_err(|_| TokenError::Signature)?;
+    let claims = claims(&jws.check_signature(key.algorithm(), &decoding)?)?;
     if claims.iss != expected.issuer {
         return Err(TokenError::Issuer);
     }
@@ -138,27 +119,16 @@ pub fn verify(
 }
 
 /// The key that the header names, once the header is exactly one that this key's signer writes.
-fn choose<'a>(header: &[u8], keys: &'a PublicKeys) -> Result<&'a PublicKey, TokenError> {
-    let header = strict::object(header).ok_or(TokenError::HeaderJson)?;
-    if header.keys().any(|name| !matches!(name.as_str(), "alg" | "typ" | "kid")) {
+fn choose<'a>(jws: &Jws<'_>, keys: &'a PublicKeys) -> Result<&'a PublicKey, TokenError> {
+    if jws.header.keys().any(|name| !matches!(name.as_str(), "alg" | "typ" | "kid")) {
         return Err(TokenError::HeaderExtra);
     }
-    let member = |name| header.get(name).and_then(Value::as_str).ok_or(TokenError::HeaderMember(name));
-    let algorithm = Algorithm::parse(member("alg")?).ok_or(TokenError::Algorithm)?;
-    if member("typ")? != TOKEN_TYPE {
+    let algorithm = Algorithm::parse(jws.header_text("alg")?).ok_or(TokenError::Algorithm)?;
+    if jws.header_text("typ")? != TOKEN_TYPE {
         return Err(TokenError::Type);
     }
-    let key = keys.find(member("kid")?).ok_or(TokenError::UnknownKey)?;
+    let key = keys.find(jws.header_text("kid")?).ok_or(TokenError::UnknownKey)?;
     if key.algorithm() == algorithm { Ok(key) } else { Err(TokenError::Algorithm) }
-}
-
-fn check_signature(message: &str, signature: &str, key: &PublicKey) -> Result<(), TokenError> {
-    provider::install();
-    let decoding = key.key.decoding_key().map_err(|_| TokenError::Signature)?;
-    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &decoding, key.algorithm().jose()) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(TokenError::Signature),
-    }
 }
 
 fn check_times(
@@ -186,48 +156,19 @@ fn check_times(
     }
 }
 
-/// Members nobody knows are left alone, so that a release can add a claim while the one before still verifies.
-struct Payload(Map<String, Value>);
-
-impl Payload {
-    fn claims(&self) -> Result<SessionClaims, TokenError> {
-        Ok(SessionClaims {
-            iss: self.text("iss")?.to_owned(),
-            aud: self.text("aud")?.to_owned(),
-            sub: self.id("sub")?,
-            org: self.id("org")?,
-            sid: self.id("sid")?,
-            roles: self.words("roles")?,
-            amr: self.words("amr")?,
-            auth_time: self.seconds("auth_time")?,
-            mfa_time: if self.0.contains_key("mfa_time") { Some(self.seconds("mfa_time")?) } else { None },
-            iat: self.seconds("iat")?,
-            nbf: self.seconds("nbf")?,
-            exp: self.seconds("exp")?,
-        })
-    }
-
-    fn get(&self, name: &'static str) -> Result<&Value, TokenError> {
-        self.0.get(name).ok_or(TokenError::MissingClaim(name))
-    }
-
-    fn text(&self, name: &'static str) -> Result<&str, TokenError> {
-        self.get(name)?.as_str().ok_or(TokenError::InvalidClaim(name))
-    }
-
-    fn id<T: TryFrom<String, Error = InvalidId>>(&self, name: &'static str) -> Result<T, TokenError> {
-        self.text(name)?.to_owned().try_into().map_err(|InvalidId { .. }| TokenError::InvalidClaim(name))
-    }
-
-    fn words(&self, name: &'static str) -> Result<Vec<String>, TokenError> {
-        let word = |value: &Value| value.as_str().map(str::to_owned);
-        let list = self.get(name)?.as_array().ok_or(TokenError::InvalidClaim(name))?;
-        list.iter().map(word).collect::<Option<_>>().ok_or(TokenError::InvalidClaim(name))
-    }
-
-    /// A whole number written as one: `1.7e9` and `1700000000.0` are refused, and so is what does not fit.
-    fn seconds(&self, name: &'static str) -> Result<i64, TokenError> {
-        let number = self.get(name)?.as_i64().ok_or(TokenError::InvalidClaim(name))?;
-        if (0..=LARGEST_NUMBER).contains(&number) { Ok(number) } else { Err(TokenError::InvalidClaim(name)) }
-    }
+fn claims(payload: &Payload) -> Result<SessionClaims, TokenError> {
+    Ok(SessionClaims {
+        iss: payload.text("iss")?.to_owned(),
+        aud: payload.text("aud")?.to_owned(),
+        sub: payload.id("sub")?,
+        org: payload.id("org")?,
+        sid: payload.id("sid")?,
+        roles: payload.words("roles")?,
+        amr: payload.words("amr")?,
+        auth_time: payload.seconds("auth_time")?,
+        mfa_time: if payload.has("mfa_time") { Some(payload.seconds("mfa_time")?) } else { None },
+        iat: payload.seconds("iat")?,
+        nbf: payload.seconds("nbf")?,
+        exp: payload.seconds("exp")?,
+    })
 }

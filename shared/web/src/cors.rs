@@ -20,7 +20,8 @@ use crate::config::CorsOrigins;
 
 /// Lets the named origins read the answers to GET of this router's routes.
 pub fn readable_by<S: Clone + Send + Sync + 'static>(router: Router<S>, origins: CorsOrigins) -> Router<S> {
-    router.layer(from_fn_with_state(Arc::new(origins), cors))
+    // Not the fallback: what is not there is nobody's to read.
+    router.route_layer(from_fn_with_state(Arc::new(origins), cors))
 }
 
 async fn cors(State(origins): State<Arc<CorsOrigins>>, request: Request, next: Next) -> Response {

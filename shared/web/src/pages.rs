@@ -208,7 +208,10 @@ impl Page {
         let home =
             || Some(Action::Go { label: format!("Go to {}", site.app_name).into(), link: site.home.clone() });
         let action = match self {
-            Self::SignIn { start } => start.as_ref().and_then(|link| go("Continue", link)),
+            Self::SignIn { start: Some(link) } => go("Continue", link),
+            Self::SignIn { start: None } | Self::StartFromHere { start: None } => {
+                go("Back to the app", &site.home)
+            }
             Self::InvalidState { restart } => go("Sign in again", restart),
             Self::AccessRefused { restart, .. } => {
                 restart.as_ref().and_then(|link| go("Use another account", link))

@@ -7,7 +7,9 @@
 
 mod fields;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
@@ -28,9 +30,11 @@ use crate::context::Ctx;
 pub enum Sink {
     /// The function's log.
     Stdout,
+    /// A file: the local stack has a terminal to look after.
+    File(Arc<Mutex<File>>),
     /// Kept, for tests to read.
     Memory(Arc<Mutex<Vec<String>>>),
-    /// Nowhere: the local stack has a terminal to look after.
+    /// Nowhere.
     Discard,
 }
 
@@ -39,12 +43,24 @@ impl Sink {
         Self::Memory(Arc::default())
     }
 
+    /// A new file; what one of this name held is gone.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn file(path: &Path) -> io::Result<Self> {
+        Ok(Self::File(Arc::new(Mutex::new(File::create(path)?))))
+    }
+
     pub(crate) fn write(&self, mut line: String) {
         match self {
             Self::Stdout => {
                 line.push('\n');
                 // A log that cannot be written cannot be complained about either.
-                let _ = std::io::stdout().lock().write_all(line.as_bytes());
+                let _ = io::stdout().lock().write_all(line.as_bytes());
+            }
+            Self::File(file) => {
+                line.push('\n');
+                let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
             }
             Self::Memory(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).push(line),
             Self::Discard => {}
@@ -55,7 +71,7 @@ impl Sink {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Memory(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Self::Stdout | Self::Discard => Vec::new(),
+            Self::Stdout | Self::File(_) | Self::Discard => Vec::new(),
         }
     }
 }
@@ -87,12 +103,16 @@ impl Service {
     }
 }
 
-/// Starts the log of a process. The first line of every `main`.
-pub fn init(vars: &Vars) {
-    let layer = JsonLog::new(Service::from_vars(vars), Clock::system(), Sink::Stdout);
-    let registry = tracing_subscriber::registry().with(layer);
+/// Starts the log of a process.
+pub fn start(service: Service, sink: Sink) {
+    let registry = tracing_subscriber::registry().with(JsonLog::new(service, Clock::system(), sink));
     // Fails when the process has a log already; then that one serves.
     let _ = tracing::subscriber::set_global_default(registry);
+}
+
+/// Starts the log of a function. The first line of every `main`.
+pub fn init(vars: &Vars) {
+    start(Service::from_vars(vars), Sink::Stdout);
     std::panic::set_hook(Box::new(|info| {
         // The place only: a panic's text may quote the very data it stumbled over (R73).
         let place = info.location().map(ToString::to_string).unwrap_or_default();

@@ -1,12 +1,15 @@
 //! The calls. Each names its endpoint; what they share is in `transport`.
 
+mod tenants;
+
 use std::fmt;
 
 use domain::{Clock, ConnectionId, OrganizationId, ProfileId, Rng};
 use net::Deadline;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokens::IssuerKeys;
 use url::Url;
 
 use crate::base_url::{BaseUrl, is_confidential};
@@ -18,6 +21,10 @@ use crate::organization::Organization;
 use crate::profile::Profile;
 use crate::retry::Repeat;
 use crate::transport::{Call, Limits, Transport};
+
+pub use tenants::{
+    CertificateNotice, Connections, DraftDomain, OrganizationDraft, Organizations, PortalIntent, PortalLink,
+};
 
 /// WorkOS over HTTP. Holds no secret; clones share one connection pool.
 #[derive(Debug, Clone)]
@@ -70,6 +77,13 @@ struct ConnectionPage {
     data: Vec<Connection>,
     #[serde(default, deserialize_with = "lenient::or_default")]
     list_metadata: ListMetadata,
+}
+
+#[derive(Deserialize)]
+struct OrganizationPage {
+    /// Any server may answer 200; a list shows that this one is WorkOS.
+    #[serde(rename = "data")]
+    _data: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -132,6 +146,24 @@ impl Client {
         self.transport.call(&read("profile", url, token.expose()), deadline, Ok).await
     }
 
+    /// `GET /sso/jwks/{client_id}`: the keys that sign access tokens of this environment. Public: no key is sent.
+    /// For whoever verifies tokens: [`crate::Jwks`], which remembers them.
+    ///
+    /// # Errors
+    /// A rejection with status 404 when WorkOS does not know the client.
+    pub(crate) async fn jwks(&self, deadline: Deadline) -> Result<IssuerKeys, Error> {
+        let call = Call {
+            operation: "jwks",
+            method: Method::GET,
+            url: self.base.join(&["sso", "jwks", self.client_id.as_str()]),
+            bearer: None,
+            body: None,
+            repeat: Repeat::Idempotent,
+        };
+        let accept = |answer: Value| IssuerKeys::from_jwks(&answer).ok_or("no RS256 key is in the answer");
+        self.transport.call(&call, deadline, accept).await
+    }
+
     /// `GET /organizations/{id}`.
     ///
     /// # Errors
@@ -146,6 +178,17 @@ impl Client {
         let call = read("organization", url, key.expose());
         let accept = |organization: Organization| same(organization.id == *id, organization);
         self.transport.call(&call, deadline, accept).await
+    }
+
+    /// `GET /organizations?limit=1`: whether the key opens an environment at all. Changes nothing there.
+    ///
+    /// # Errors
+    /// A rejection with status 401 when WorkOS does not know the key.
+    pub async fn check_key(&self, key: &ApiKey, deadline: Deadline) -> Result<(), Error> {
+        let mut url = self.base.join(&["organizations"]);
+        url.query_pairs_mut().append_pair("limit", "1");
+        let accept = |_: OrganizationPage| Ok(());
+        self.transport.call(&read("check_key", url, key.expose()), deadline, accept).await
     }
 
     /// `GET /connections/{id}`.

@@ -9,12 +9,14 @@
 //! * [`AuthorizationUrl`] needs no client and no secret: the function that only starts logins has neither.
 //! * [`Client`] makes the calls. Each takes the request's [`net::Deadline`] and stays inside it; reads are
 //!   tried again at most twice, writes never once they may have arrived.
+//! * [`AccessTokens`] verifies tokens that WorkOS signed, by the keys that [`Jwks`] fetches and remembers.
 //! * [`Error`] says what happened in the same words for all of WorkOS's error bodies.
 //!
 //! Sources: WorkOS API reference, "Single Sign-On", "Organizations", "Connections", "Errors", "Rate limits";
 //! the OpenAPI description that WorkOS publishes; RFC 6749 and RFC 7636 for the flow; RFC 9110 section 10.2.3
 //! for `Retry-After`.
 
+mod access_token;
 mod authorize;
 mod base_url;
 mod client;
@@ -23,17 +25,23 @@ mod credentials;
 mod error;
 #[cfg(test)]
 mod fake;
+mod jwks;
 mod lenient;
 mod organization;
 mod profile;
 mod retry;
 mod transport;
 
+pub use access_token::{AccessClaims, AccessTokenError, AccessTokens, Bearer, InvalidIssuer, Issuer};
 pub use authorize::AuthorizationUrl;
 pub use base_url::{BaseUrl, InvalidBaseUrl, InvalidSetting};
-pub use client::{Client, LogoutUrl, TokenResponse};
+pub use client::{
+    CertificateNotice, Client, Connections, DraftDomain, LogoutUrl, OrganizationDraft, Organizations,
+    PortalIntent, PortalLink, TokenResponse,
+};
 pub use connection::{Connection, ConnectionType};
 pub use credentials::{AccessToken, ApiKey, ClientId, Environment, InvalidApiKey, InvalidClientId};
 pub use error::{Error, Kind};
+pub use jwks::{InvalidFreshness, Jwks, JwksFreshness};
 pub use organization::{DomainState, Organization, OrganizationDomain};
 pub use profile::Profile;

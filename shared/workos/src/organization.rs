@@ -4,9 +4,11 @@
 //! unknown or missing verifies nothing. Source: WorkOS API reference, "Organizations" and "Organization
 //! domains".
 
-use domain::OrganizationId;
+use domain::tenant::{TenantConnection, TenantDomain};
+use domain::{Domain, OrganizationId, Tenant, Timestamp};
 use serde::Deserialize;
 
+use crate::connection::Connection;
 use crate::lenient;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,6 +44,31 @@ pub enum DomainState {
     Failed,
     /// A state this version does not know, or none (then empty).
     Unknown(String),
+}
+
+impl Organization {
+    /// Our record of the organization. A domain that does not parse can vouch for nobody and is left out; so is a
+    /// connection that says it is another organization's.
+    pub fn tenant(self, connections: Vec<Connection>, now: Timestamp) -> Tenant {
+        let domain = |known: &OrganizationDomain| {
+            let domain = Domain::parse(&known.domain).ok()?;
+            Some(TenantDomain { domain, verified: known.state.is_verified() })
+        };
+        let own = |known: &Connection| known.organization_id.as_ref().is_none_or(|id| *id == self.id);
+        let connection = |known: Connection| TenantConnection {
+            id: known.id,
+            name: known.name,
+            connection_type: known.connection_type.into(),
+            state: known.state,
+        };
+        Tenant {
+            domains: self.domains.iter().filter_map(domain).collect(),
+            connections: connections.into_iter().filter(own).map(connection).collect(),
+            organization: self.id,
+            name: self.name,
+            refreshed_at: now,
+        }
+    }
 }
 
 impl DomainState {
@@ -101,6 +128,30 @@ mod tests {
             .collect();
         assert_eq!(verified, ["acme.com", "old.acme.com"]);
         assert_eq!(organization.domains[3].state, DomainState::Unknown("blessed".to_owned()));
+    }
+
+    /// R43, R47: what cannot be trusted is not part of the tenant.
+    #[test]
+    fn a_tenant_is_made_of_what_parses_and_belongs_to_it() {
+        let organization: Organization = serde_json::from_value(json!({
+            "id": "org_01", "name": "Acme Corp", "domains": [
+                {"domain": "Acme.com", "state": "verified"},
+                {"domain": "new.acme.com", "state": "pending"},
+                {"domain": "a@b.com", "state": "verified"},
+            ]
+        }))
+        .unwrap();
+        let connection = |value| serde_json::from_value::<Connection>(value).unwrap();
+        let connections = vec![
+            connection(json!({"id": "conn_1", "organization_id": "org_01", "state": "active"})),
+            connection(json!({"id": "conn_2", "organization_id": "org_02", "state": "active"})),
+        ];
+        let tenant = organization.tenant(connections, Timestamp::from_seconds(7));
+        let domains: Vec<_> =
+            tenant.domains.iter().map(|known| (known.domain.as_str(), known.verified)).collect();
+        assert_eq!(domains, [("acme.com", true), ("new.acme.com", false)]);
+        assert_eq!(tenant.connections.len(), 1);
+        assert_eq!(tenant.refreshed_at, Timestamp::from_seconds(7));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl<T: DeserializeOwned> FromRequest<Sandbox> for Verb<T> {
     }
 }
 
-/// A form's fields as JSON: empty ones left out, numbers and truth values recognised.
+/// A form's fields as JSON: empty ones left out, numbers, truth values and null recognised.
 fn form(text: &str) -> (Value, bool) {
     let mut fields = Map::new();
     let mut from_page = false;
@@ -91,8 +91,8 @@ fn form(text: &str) -> (Value, bool) {
         } else if !value.is_empty() {
             let number = value.parse::<u64>().map(Value::from);
             let truth = value.parse::<bool>().map(Value::from);
-            fields
-                .insert(name.into_owned(), number.or(truth).unwrap_or_else(|_| Value::from(value.as_ref())));
+            let text = || if value == "null" { Value::Null } else { Value::from(value.as_ref()) };
+            fields.insert(name.into_owned(), number.or(truth).unwrap_or_else(|_| text()));
         }
     }
     (Value::Object(fields), from_page)

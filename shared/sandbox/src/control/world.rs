@@ -32,7 +32,7 @@ pub(crate) async fn people(State(sandbox): State<Sandbox>) -> Json<Value> {
     };
     let public = world.connections.iter().filter(|connection| connection.organization.is_none());
     Json(json!({
-        "organizations": world.organizations.iter().map(organization).collect::<Vec<_>>(),
+        "organizations": world.organizations().map(organization).collect::<Vec<_>>(),
         // Public providers, and people who belong to no organization.
         "environment": {
             "connections": public.map(connection_line).collect::<Vec<_>>(),

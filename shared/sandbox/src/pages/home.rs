@@ -160,7 +160,7 @@ pub(crate) async fn home(State(sandbox): State<Sandbox>) -> Response {
         auto,
         faults: state.faults.list().iter().map(FaultLine::from).collect(),
         requests: state.log.entries().count(),
-        organizations: world.organizations.iter().map(|known| organization_card(world, known)).collect(),
+        organizations: world.organizations().map(|known| organization_card(world, known)).collect(),
         public: public_card(world),
         states: &STATES,
         errors: &REDIRECT_ERRORS,

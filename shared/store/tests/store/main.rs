@@ -2,9 +2,14 @@
 
 #![cfg(test)]
 
+mod directory;
+mod finding;
 mod keys_item;
 mod limits;
 mod logins;
+mod moves;
 mod people;
 mod sessions;
+mod settings;
 mod support;
+mod traces;

@@ -56,7 +56,11 @@ async fn concurrent_first_logins_make_one_user() {
     }
     assert_eq!(winners.len(), 1);
     assert_eq!(store.linked_user(&identity("org_acme", "conn_okta", "idp-1")).await.unwrap(), winners.pop());
-    assert_eq!(items(&store).await, 4, "link, user, session and audit item of one login");
+    assert_eq!(
+        items(&store).await,
+        5,
+        "link, user, their place in the connection's list, session, audit item"
+    );
 }
 
 /// Several tabs of one person sign in at once: all succeed.
@@ -139,8 +143,8 @@ async fn signing_in_again_changes_the_label_and_keeps_the_person() {
     let store = store().await;
     let (ada, _) = sign_in(&store, "org_acme", 1).await;
     let renamed = User {
-        email: EmailAddress::parse("ada.l@acme.com").unwrap(),
-        last_login_at: NOW.plus(Duration::from_secs(60)),
+        email: Some(EmailAddress::parse("ada.l@acme.com").unwrap()),
+        last_login_at: Some(NOW.plus(Duration::from_secs(60))),
         ..ada.clone()
     };
     let session = session(&renamed, "sess_2");
@@ -170,8 +174,8 @@ async fn a_tenant_is_put_once_and_refreshed_only_forward() {
     let mut newer = tenant("org_acme");
     newer.refreshed_at = NOW.plus(Duration::from_secs(3600));
     newer.connections[0].state = ConnectionState::Inactive;
-    store.refresh_tenant(&newer).await.unwrap();
-    store.refresh_tenant(&acme).await.unwrap();
+    store.refresh_tenant(&acme, &newer).await.unwrap();
+    store.refresh_tenant(&newer, &acme).await.unwrap();
     let stored = store.tenant(&organization("org_acme")).await.unwrap().unwrap();
     assert_eq!(stored.tenant, newer, "an older answer of WorkOS does not overwrite a newer one");
     assert_eq!(stored.gate.connections, states(&[("conn_okta", ConnectionState::Inactive)]));

@@ -8,7 +8,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::audit::{AuditAction, AuditContext, AuditEvent};
 use domain::login::PkceVerifier;
 use domain::tenant::{ConnectionState, TenantConnection, TenantDomain};
-use domain::user::UserStatus;
 use domain::{
     ConnectionId, Domain, EmailAddress, IdentityKey, Login, OrganizationId, ProfileId, Rng, Selector,
     Session, SessionId, Tenant, Timestamp, User, UserId, sha256,
@@ -85,15 +84,10 @@ pub(crate) fn tenant(organization_id: &str) -> Tenant {
 
 pub(crate) fn user(organization_id: &str, id: &str) -> User {
     User {
-        id: user_id(id),
-        organization: organization(organization_id),
-        status: UserStatus::Active,
-        generation: 0,
-        email: EmailAddress::parse("ada@acme.com").unwrap(),
+        email: Some(EmailAddress::parse("ada@acme.com").unwrap()),
         first_name: Some("Ada".into()),
-        last_name: None,
-        created_at: NOW,
-        last_login_at: NOW,
+        last_login_at: Some(NOW),
+        ..User::provisioned(user_id(id), organization(organization_id), 0, NOW)
     }
 }
 
@@ -133,13 +127,14 @@ pub(crate) fn audit(user: &User, id: &str, action: AuditAction) -> AuditEvent {
         id: id.into(),
         organization: user.organization.clone(),
         action,
-        actor: user.id.clone(),
+        actor: user.id.clone().into(),
         session: None,
         context: AuditContext {
             location: "192.0.2.1".into(),
             user_agent: "test".into(),
             request_id: "r".into(),
         },
+        details: Default::default(),
         occurred_at: NOW,
     }
 }

@@ -5,6 +5,8 @@ mod forge;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod issuer_keys;
+#[cfg(test)]
 mod jwks;
 #[cfg(test)]
 mod mutations;

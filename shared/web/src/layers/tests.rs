@@ -52,6 +52,9 @@ struct Answered {
 
 /// Sends one request through the layers, with a log of its own.
 async fn send(shared: &Shared, request: http::request::Builder, text: &str) -> Answered {
+    // With only one subscriber in the process, `tracing` takes it for everybody's, and what other tests' threads meet first
+    // without one is then not asked for again.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let sink = Sink::memory();
     let service = Service { name: "test".to_owned(), function_name: String::new(), memory_size: 0 };
     let registry =

@@ -32,8 +32,9 @@ impl Page {
             ),
             Self::AccessRefused { reason, .. } => ("You do not have access".to_owned(), refusal(*reason, app)),
             Self::SignInFailed { reason, .. } => ("Sign-in did not finish".to_owned(), failure(*reason, app)),
+            // A failed state check by another name: support teams search for these two words.
             Self::StartFromHere { start } => (
-                "Please start from here".to_owned(),
+                "Invalid state".to_owned(),
                 match start {
                     Some(_) => format!(
                         "Your company's dashboard cannot open {app} directly. Sign in here instead; you will \

@@ -9,6 +9,9 @@ fn function() -> Service {
 
 /// Runs `work` with a log of its own and gives its lines.
 fn logged(work: impl FnOnce()) -> Vec<Value> {
+    // With only one subscriber in the process, `tracing` takes it for everybody's, and what other tests' threads meet first
+    // without one is then not asked for again.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let sink = Sink::memory();
     let clock = Clock::manual(Timestamp::from_millis(1_764_059_400_093));
     let registry = tracing_subscriber::registry().with(JsonLog::new(function(), clock, sink.clone()));
@@ -74,6 +77,9 @@ fn text_from_outside_stays_inside_its_field() {
     let hostile = "x\"}\n{\"level\":\"ERROR\"}\r\u{0}\u{1b}[31m\u{2028}\u{202e}\u{7f}\u{85}";
     let sink = Sink::memory();
     let log = JsonLog::new(function(), Clock::manual(Timestamp::from_seconds(0)), sink.clone());
+    // With only one subscriber in the process, `tracing` takes it for everybody's, and what other tests' threads meet first
+    // without one is then not asked for again.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(log), || {
         tracing::warn!(user.agent = hostile, error.cause = %hostile, "{hostile}");
     });
@@ -140,4 +146,14 @@ fn the_service_is_named_by_the_first_setting_present() {
         [("AWS_LAMBDA_FUNCTION_NAME", "f"), ("POWERTOOLS_SERVICE_NAME", "login"), ("SERVICE_NAME", "front")];
     assert_eq!(name(&both[..2]), "login");
     assert_eq!(name(&both), "front");
+}
+
+#[test]
+fn a_file_takes_whole_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vestibule.log");
+    let sink = Sink::file(&path).unwrap();
+    sink.write("{\"a\":1}".to_owned());
+    sink.clone().write("{\"b\":2}".to_owned());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"b\":2}\n");
 }

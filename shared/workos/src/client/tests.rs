@@ -56,7 +56,11 @@ async fn organization(client: &Client, deadline: Deadline) -> Result<Organizatio
 }
 
 /// All log lines of this thread for as long as the guard lives.
-fn logged() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
+///
+/// A second subscriber stays beside ours: with only one in the process, `tracing` takes it for everybody's, and what other
+/// tests' threads meet first without one is then not asked for again.
+fn logged() -> (Arc<Mutex<Vec<u8>>>, (tracing::Dispatch, tracing::subscriber::DefaultGuard)) {
+    let second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     #[derive(Clone)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
     impl Write for Sink {
@@ -70,7 +74,7 @@ fn logged() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
     let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
     let sink = Sink(lines.clone());
     let subscriber = tracing_subscriber::fmt().with_writer(move || sink.clone()).finish();
-    (lines, tracing::subscriber::set_default(subscriber))
+    (lines, (second, tracing::subscriber::set_default(subscriber)))
 }
 
 fn text(lines: &Arc<Mutex<Vec<u8>>>) -> String {
@@ -397,4 +401,22 @@ async fn a_logout_url_is_https_or_on_this_machine() {
     let error = client.logout_authorize(&key(), &profile, plenty()).await.unwrap_err();
     assert_eq!(error.code(), Some("connection_invalid"));
     assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_checked_without_changing_anything() {
+    let script = [
+        ok(json!({"object": "list", "data": []})),
+        status(401, json!({"message": "Unauthorized"})),
+        ok(json!({})),
+    ];
+    let (fake, client) = scripted(script).await;
+    assert!(client.check_key(&key(), plenty()).await.is_ok());
+    let request = &fake.requests()[0];
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/organizations?limit=1"));
+    assert_eq!(
+        client.check_key(&key(), plenty()).await.unwrap_err().kind,
+        Kind::Rejected { status: 401, code: None }
+    );
+    assert_eq!(client.check_key(&key(), plenty()).await.unwrap_err().kind, Kind::Malformed);
 }

@@ -1,0 +1,39 @@
+//! How often handling an event has failed: after a few tries the one that reads events in order marks it as poison and
+//! goes on, so that it blocks nobody (R57).
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use domain::{EventId, Timestamp};
+
+use super::seen::remembered_until;
+use crate::Store;
+use crate::error::{StoreError, failed};
+use crate::item::number;
+use crate::{keys, schema};
+
+impl Store {
+    /// Counts one more failure of this event and says how many there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_failure(&self, event: &EventId, now: Timestamp) -> Result<u64, StoreError> {
+        let operation = "count failure of an event";
+        let answer = self
+            .db
+            .update_item()
+            .table_name(&self.tables.ephemeral)
+            .key(schema::PARTITION, keys::failed_event(event))
+            .update_expression("ADD n :one SET #ends = :ends, v = :version")
+            .expression_attribute_names("#ends", schema::TTL)
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":ends", number(remembered_until(now).seconds()))
+            .expression_attribute_values(":version", number(1))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(failed(operation))?;
+        let count = answer.attributes.and_then(|mut item| item.remove("n"));
+        count
+            .and_then(|n| n.as_n().ok().and_then(|n| n.parse().ok()))
+            .ok_or_else(|| StoreError::unreadable(operation, "the counter has no number"))
+    }
+}

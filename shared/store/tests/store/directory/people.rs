@@ -1,0 +1,1 @@
+//! People between the directory and the door.
