@@ -4,13 +4,16 @@
 //! mode reads the session, its user and its tenant with strong consistency, so what was ended a moment ago is denied;
 //! signature mode does no I/O but for the public keys, and a revoked session lives until its token expires. It fails
 //! closed: whatever cannot be read is a denial (R39). Its init phase makes no call.
+//!
+//! Where a setting says so, it also lets tokens in that WorkOS signed (`accepted`).
 
+mod accepted;
 mod event;
 
 use std::sync::Arc;
 
 use domain::session::Ended;
-use domain::{OrganizationId, SessionId, UserId};
+use domain::{OrganizationId, SessionId, Timestamp, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use store::{KeyCache, Store, StoreError, Tables};
@@ -18,7 +21,9 @@ use tokens::{Expected, Expiry, PublicKeys, SessionClaims, TokenError};
 use web::config::{ConfigErrors, SessionSettings};
 use web::cookies::{Presented, SessionCookie};
 use web::{Platform, Reader, Site, Vars};
+use workos::{AccessTokenError, AccessTokens};
 
+pub use accepted::WorkosIdentity;
 pub use event::Event;
 
 /// How much a verification costs and proves.
@@ -59,6 +64,7 @@ struct Settings {
     mode: Mode,
     cookie: SessionCookie,
     expected: Expected,
+    accepted: Option<AccessTokens>,
 }
 
 impl Deps {
@@ -70,6 +76,7 @@ impl Deps {
         let session = SessionSettings::read(&mut reader, site.as_ref());
         let identity = reader.required("IDENTITY_TABLE");
         let mode = reader.parsed_or("AUTHORIZER_MODE", Mode::Strict);
+        let accepted = accepted::read(&mut reader, platform);
         let complete = || {
             let (site, session) = (site?, session?);
             // The authorizer has no business in the ephemeral table, and no right to it.
@@ -81,6 +88,7 @@ impl Deps {
                 clock: platform.clock.clone(),
                 settings: Arc::new(Settings {
                     mode,
+                    accepted,
                     cookie: SessionCookie::new(session.cookie),
                     expected: Expected {
                         issuer: site.public_url.to_string(),
@@ -107,6 +115,10 @@ pub enum Denial {
     Ended(#[from] Ended),
     #[error("the session cannot be checked: {0}")]
     Store(#[from] StoreError),
+    #[error("a token of WorkOS was not taken: {0}")]
+    Workos(#[from] AccessTokenError),
+    #[error("a token of WorkOS is neither a session's nor a machine's")]
+    NotABearer,
 }
 
 impl Denial {
@@ -115,14 +127,30 @@ impl Denial {
         match self {
             Self::NoToken => "no_session",
             Self::Token(TokenError::Revoked) => Ended::EnvironmentRevoked.code(),
-            Self::Token(_) => "token_refused",
+            Self::Token(_) | Self::NotABearer => "token_refused",
             Self::Ended(ended) => ended.code(),
-            Self::Store(_) => "unavailable",
+            Self::Store(_) | Self::Workos(AccessTokenError::Keys(_)) => "unavailable",
+            Self::Workos(_) => "token_refused",
         }
+    }
+
+    /// Whether something behind us is broken: an error in the log.
+    const fn is_trouble(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Workos(AccessTokenError::Keys(_)))
     }
 }
 
 /// Who is let through; what the API behind reads as `requestContext.authorizer.lambda`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Caller {
+    /// Somebody who signed in here.
+    Session(Identity),
+    /// Somebody whom WorkOS vouches for.
+    Workos(WorkosIdentity),
+}
+
+/// The session and its user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Identity {
     pub sub: UserId,
@@ -137,7 +165,7 @@ pub struct Identity {
 
 /// The verdict on one request.
 #[derive(Debug)]
-pub struct Decision(pub Result<Identity, Denial>);
+pub struct Decision(pub Result<Caller, Denial>);
 
 /// The simple response of payload 2.0. `isAuthorized` is a real boolean: text would count as true (R38).
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -145,13 +173,13 @@ pub struct Response {
     #[serde(rename = "isAuthorized")]
     is_authorized: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<Identity>,
+    context: Option<Caller>,
 }
 
 impl Decision {
     pub fn into_response(self) -> Response {
         match self.0 {
-            Ok(identity) => Response { is_authorized: true, context: Some(identity) },
+            Ok(caller) => Response { is_authorized: true, context: Some(caller) },
             Err(_) => Response { is_authorized: false, context: None },
         }
     }
@@ -162,15 +190,35 @@ pub async fn authorize(deps: &Deps, event: &Event) -> Decision {
     let decided = Box::pin(decide(deps, event)).await;
     match &decided {
         Ok(_) => {}
-        Err(error @ Denial::Store(_)) => tracing::error!(denial.reason = error.code(), "denied: {error}"),
+        Err(error) if error.is_trouble() => tracing::error!(denial.reason = error.code(), "denied: {error}"),
         Err(error) => tracing::info!(denial.reason = error.code(), "denied: {error}"),
     }
     Decision(decided)
 }
 
-async fn decide(deps: &Deps, event: &Event) -> Result<Identity, Denial> {
-    let token = presented(deps, event).ok_or(Denial::NoToken)?;
+async fn decide(deps: &Deps, event: &Event) -> Result<Caller, Denial> {
     let now = deps.clock.now();
+    // A Bearer token that is wrong is not made good by a cookie.
+    let Some(token) = event.bearer() else {
+        let token = cookie(deps, event).ok_or(Denial::NoToken)?;
+        return Ok(Caller::Session(session(deps, &token, now).await?));
+    };
+    match &deps.settings.accepted {
+        Some(accepted) if !tokens::claims_to_be_session(token) => {
+            Ok(Caller::Workos(accepted::identify(accepted, token, now).await?))
+        }
+        _ => Ok(Caller::Session(session(deps, &token.into(), now).await?)),
+    }
+}
+
+fn cookie(deps: &Deps, event: &Event) -> Option<SecretString> {
+    match deps.settings.cookie.read(&event.cookies()) {
+        Presented::Token(token) => Some(token),
+        Presented::Nothing | Presented::Undecodable => None,
+    }
+}
+
+async fn session(deps: &Deps, token: &SecretString, now: Timestamp) -> Result<Identity, Denial> {
     let expiry = match deps.settings.mode {
         Mode::Strict => Expiry::Waived,
         Mode::Signature => Expiry::Enforced,
@@ -195,18 +243,6 @@ async fn decide(deps: &Deps, event: &Event) -> Result<Identity, Denial> {
             // Roles as the record has them now, not as the token had them.
             Ok(Identity { roles: facts.session.roles, ..Identity::from(claims) })
         }
-    }
-}
-
-/// A Bearer token where there is one, else the session cookie. A Bearer token that is wrong is not made good by a
-/// cookie.
-fn presented(deps: &Deps, event: &Event) -> Option<SecretString> {
-    if let Some(token) = event.bearer() {
-        return Some(token.into());
-    }
-    match deps.settings.cookie.read(&event.cookies()) {
-        Presented::Token(token) => Some(token),
-        Presented::Nothing | Presented::Undecodable => None,
     }
 }
 

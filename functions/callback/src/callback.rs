@@ -79,7 +79,7 @@ impl Visit<'_> {
         let (key, ring) = self.secrets().await.map_err(|failure| self.ended(failure))?;
         let login_hash = sha256(state);
         let Some(login) = self.take(&flow, &login_hash).await? else {
-            return self.no_login("no pending login").await;
+            return self.login_over().await;
         };
         let outcome = match self.sign_in(&login, code, &login_hash, key).await {
             Ok(session) => self.welcome(&session, &ring),
@@ -101,10 +101,13 @@ impl Visit<'_> {
             return Err(self.ended(Failure::TooMany(retry_after)));
         }
         let browser = flow.browser_hash();
-        let (_, taken) = tokio::join!(
+        let (counted, taken) = tokio::join!(
             self.deps.limiter.count(limit, &address, self.now),
             self.deps.store.take_login(login_hash, &browser, self.now),
         );
+        if counted == Verdict::Uncounted {
+            self.deps.shared.metrics().count_by("limit_uncounted", "limit", limit.name);
+        }
         match taken.map_err(|error| self.ended(Failure::Store(error)))? {
             Taken::Login(login) => Ok(Some(*login)),
             Taken::Absent | Taken::Foreign | Taken::Expired => Ok(None),
@@ -121,7 +124,7 @@ impl Visit<'_> {
     ) -> Result<Session, Failure> {
         let tenancy = self.tenancy(&key);
         let (token, expected, replaced) = tokio::join!(
-            self.exchange(login, code, &key),
+            self.redeem(login, code, &key),
             tenancy.expected(&login.selector),
             self.presented(),
         );
@@ -155,7 +158,16 @@ impl Visit<'_> {
         Ok(sign_in.commit(&self.deps.store, self.deps.shared.rng()).await?)
     }
 
-    /// Redeems the code. A refused client, not a refused code, may mean that the API key was rotated a moment ago: the
+    /// Redeems the code, and verifies the token beside the profile where that is asked for.
+    async fn redeem(&self, login: &Login, code: &str, key: &Arc<ApiKey>) -> Result<TokenResponse, Failure> {
+        let token = self.exchange(login, code, key).await?;
+        if let Some(tokens) = &self.deps.sso_tokens {
+            tokens.verify_exchange(&token, self.now, self.ctx.deadline).await?;
+        }
+        Ok(token)
+    }
+
+    /// Exchanges the code. A refused client, not a refused code, may mean that the API key was rotated a moment ago: the
     /// code is then untouched, and is offered once more with the key as it is now.
     async fn exchange(&self, login: &Login, code: &str, key: &Arc<ApiKey>) -> Result<TokenResponse, Failure> {
         let (workos, verifier) = (&self.deps.workos, login.verifier.expose());
@@ -241,16 +253,29 @@ impl Visit<'_> {
     /// No login is waiting for this state: a reload, the back button, a second tab, or an attack. Somebody who is signed in
     /// goes on to the app (R07); everybody else sees the page, before any I/O when there is no session cookie either.
     async fn no_login(&self, why: &'static str) -> Result<Response, Ended> {
-        if let Some(url) =
-            self.already_signed_in().await.map_err(|error| self.ended(Failure::Store(error)))?
-        {
-            return Ok(Redirect::to(url.as_str()).into_response());
+        if let Some(onward) = self.onward().await? {
+            return Ok(onward);
         }
         let (limit, address) = (&self.deps.settings.invalid_states, self.ctx.client.limit_key());
         Err(self.ended(match self.deps.limiter.count_here(limit, &address, self.now) {
             Verdict::Over { retry_after } => Failure::TooMany(retry_after),
             Verdict::Within | Verdict::Uncounted => Failure::InvalidState(why),
         }))
+    }
+
+    /// The browser has the cookie of this login, and the login was used, has expired or is another's. It was counted as a
+    /// callback already: the reloads of a whole office behind one address must not pass for guesses as well.
+    async fn login_over(&self) -> Result<Response, Ended> {
+        match self.onward().await? {
+            Some(onward) => Ok(onward),
+            None => Err(self.ended(Failure::InvalidState("no pending login"))),
+        }
+    }
+
+    /// The way to the app, for somebody who is signed in already.
+    async fn onward(&self) -> Result<Option<Response>, Ended> {
+        let url = self.already_signed_in().await.map_err(|error| self.ended(Failure::Store(error)))?;
+        Ok(url.map(|url| Redirect::to(url.as_str()).into_response()))
     }
 
     /// Where the live session of this browser belongs: the address its own login asked for, else the app's front page.
@@ -266,7 +291,7 @@ impl Visit<'_> {
             return self.no_login("no flow cookie").await;
         };
         let Some(login) = self.take(&flow, &sha256(state)).await? else {
-            return self.no_login("no pending login").await;
+            return self.login_over().await;
         };
         let failure = Failure::upstream(error);
         Err(Ended { failure, restart: self.deps.restart(Some(&login)), clear: Some(flow.clear()) })
@@ -275,18 +300,18 @@ impl Visit<'_> {
     /// A code that nobody here asked for is never redeemed (R06): whose it is cannot be known, and redeeming it would
     /// sign somebody in as somebody else. Where the connection allows it a login of our own starts, once a minute.
     async fn unsolicited(&self, connection: Option<ConnectionId>) -> Result<Response, Ended> {
-        if let Some(url) =
-            self.already_signed_in().await.map_err(|error| self.ended(Failure::Store(error)))?
-        {
-            return Ok(Redirect::to(url.as_str()).into_response());
+        if let Some(onward) = self.onward().await? {
+            return Ok(onward);
         }
         let selector =
             connection.map(Selector::Connection).or_else(|| self.deps.settings.default_selector.clone());
-        let Some(selector) = selector else { return Err(self.ended(Failure::Unsolicited)) };
+        let unsolicited =
+            || self.ended(Failure::Unsolicited { start: self.deps.settings.default_selector.is_some() });
+        let Some(selector) = selector else { return Err(unsolicited()) };
         let allowed =
             self.idp_initiated(&selector).await.map_err(|error| self.ended(Failure::Store(error)))?;
         if allowed != IdpInitiated::Restart || BounceCookie::present(&self.cookies) {
-            return Err(self.ended(Failure::Unsolicited));
+            return Err(unsolicited());
         }
         let login = Link::path("/login").with_query(&selector.to_query());
         Ok((BounceCookie::set(), Redirect::to(login.as_str())).into_response())

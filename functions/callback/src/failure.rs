@@ -10,6 +10,7 @@ use domain::{RngError, tenant};
 use store::StoreError;
 use web::SecretError;
 use web::pages::{Link, Page, Refusal, SignInFailure, Unavailable};
+use workos::AccessTokenError;
 
 use crate::sign_in::SignInError;
 use crate::tenancy::TenancyError;
@@ -26,13 +27,18 @@ pub(crate) enum Failure {
     #[error("too many requests from one address")]
     TooMany(Duration),
     #[error("the code was not asked for")]
-    Unsolicited,
+    Unsolicited {
+        /// Whether bare `/login` leads anywhere.
+        start: bool,
+    },
     #[error("WorkOS sent the browser back with the error {0}")]
     Upstream(&'static str, SignInFailure),
     #[error("the code was refused: {0}")]
     CodeRefused(workos::Error),
     #[error("WorkOS: {0}")]
     WorkOs(workos::Error),
+    #[error("the access token beside the profile: {0}")]
+    SsoToken(AccessTokenError),
     #[error("the profile's e-mail address is not valid")]
     Email,
     #[error("{0}")]
@@ -63,10 +69,11 @@ impl Failure {
         match self {
             Self::InvalidState(_) => "invalid_state",
             Self::TooMany(_) => "too_many_requests",
-            Self::Unsolicited => "unsolicited",
+            Self::Unsolicited { .. } => "unsolicited",
             Self::Upstream(code, _) => code,
             Self::CodeRefused(_) => "code_refused",
             Self::WorkOs(_) => "workos_unavailable",
+            Self::SsoToken(_) => "sso_token_refused",
             Self::Email => "invalid_email",
             Self::Refused(refusal) => refusal_class(*refusal).code(),
             Self::OrganizationGone => "company_closed",
@@ -82,6 +89,7 @@ impl Failure {
     pub(crate) fn is_trouble(&self) -> bool {
         match self {
             Self::WorkOs(_)
+            | Self::SsoToken(_)
             | Self::Contended
             | Self::Store(_)
             | Self::Secrets(_)
@@ -89,7 +97,7 @@ impl Failure {
             | Self::Token(_) => true,
             Self::InvalidState(_)
             | Self::TooMany(_)
-            | Self::Unsolicited
+            | Self::Unsolicited { .. }
             | Self::Upstream(..)
             | Self::CodeRefused(_)
             | Self::Email
@@ -110,9 +118,10 @@ impl Failure {
             Self::TooMany(wait) => {
                 Page::TryLater { reason: Unavailable::TooMany, wait, retry: Some(restart) }
             }
-            Self::Unsolicited => Page::StartFromHere { start: Some(restart) },
+            Self::Unsolicited { start } => Page::StartFromHere { start: start.then_some(restart) },
             Self::Upstream(_, reason) => Page::SignInFailed { reason, restart },
             Self::CodeRefused(_) => Page::SignInFailed { reason: SignInFailure::CodeRefused, restart },
+            Self::SsoToken(_) => Page::SignInFailed { reason: SignInFailure::ProviderFailed, restart },
             Self::WorkOs(error) => later(error.retry_after.unwrap_or(RETRY_AFTER), restart),
             Self::Email => Page::AccessRefused { reason: Refusal::EmailDomain, restart: Some(restart) },
             Self::Refused(refusal) => {
@@ -133,6 +142,16 @@ impl From<TenancyError> for Failure {
             TenancyError::Store(error) => Self::Store(error),
             TenancyError::WorkOs(error) => Self::WorkOs(error),
             TenancyError::Gone => Self::OrganizationGone,
+        }
+    }
+}
+
+/// Without keys to check by nothing was refused.
+impl From<AccessTokenError> for Failure {
+    fn from(error: AccessTokenError) -> Self {
+        match error {
+            AccessTokenError::Keys(error) => Self::WorkOs(error),
+            error => Self::SsoToken(error),
         }
     }
 }

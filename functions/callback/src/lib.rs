@@ -7,6 +7,7 @@ mod arrival;
 mod callback;
 mod failure;
 mod sign_in;
+mod sso_token;
 mod tenancy;
 mod upstream;
 
@@ -21,7 +22,7 @@ use tokens::{Expected, KeyRing};
 use web::config::{ConfigErrors, Limits, SessionSettings};
 use web::cookies::SessionCookie;
 use web::{Link, Platform, Reader, Secret, Secrets, Shared, Site, Vars};
-use workos::{ApiKey, BaseUrl, Client, ClientId};
+use workos::{AccessTokens, ApiKey, BaseUrl, Client, ClientId};
 
 /// The paths that API Gateway routes here, with any method.
 pub const ROUTES: [&str; 1] = ["/auth/callback"];
@@ -34,6 +35,7 @@ pub struct Deps {
     limiter: Limiter,
     keys: KeyCache,
     workos: Client,
+    sso_tokens: Option<AccessTokens>,
     secrets: Secrets,
     api_key: Secret<ApiKey>,
     ring: Secret<KeyRing>,
@@ -72,6 +74,7 @@ impl Deps {
             reader.parsed_or("UNVERIFIED_DOMAIN_POLICY", UnverifiedDomainPolicy::default());
         let idp_initiated = reader.parsed_or("IDP_INITIATED", IdpInitiated::default());
         let limits = Limits::read(&mut reader);
+        let sso_token = sso_token::read(&mut reader);
         let complete = || {
             let (site, session) = (site?, session?);
             let store = Store::new(
@@ -81,10 +84,13 @@ impl Deps {
             );
             let secrets = Secrets::new(&platform.aws, platform.clock.clone());
             let (clock, rng) = (platform.clock.clone(), platform.rng.clone());
+            let (base, client_id) = (base?, client_id?);
+            let workos = Client::new(platform.http.clone(), base.clone(), client_id.clone(), clock, rng);
             Some(Self {
                 limiter: Limiter::new(store.clone()),
                 keys: KeyCache::new(store.clone()),
-                workos: Client::new(platform.http.clone(), base?, client_id?, clock, rng),
+                sso_tokens: sso_token.map(|wanted| wanted.verifier(&workos, &base, &client_id)),
+                workos,
                 api_key: Secret::new(secrets.clone(), &api_key?, ApiKey::from_secret),
                 ring: Secret::new(secrets.clone(), &ring?, KeyRing::from_json),
                 store,

@@ -132,9 +132,10 @@ impl SignIn<'_> {
             id: rng.ulid(self.now)?,
             organization: session.organization.clone(),
             action,
-            actor: session.user.clone(),
+            actor: session.user.clone().into(),
             session: Some(session.id.clone()),
             context: self.context.clone(),
+            details: Default::default(),
             occurred_at: self.now,
         })
     }

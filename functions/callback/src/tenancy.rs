@@ -74,8 +74,8 @@ impl Tenancy<'_> {
         known: &TenantRecord,
     ) -> Result<TenantRecord, TenancyError> {
         let tenant = self.fetch(organization).await?;
-        self.store.refresh_tenant(&tenant).await?;
-        Ok(TenantRecord { tenant, gate: known.gate.clone() })
+        self.store.refresh_tenant(&known.tenant, &tenant).await?;
+        Ok(TenantRecord { tenant, ..known.clone() })
     }
 
     async fn first(self, organization: &OrganizationId) -> Result<TenantRecord, TenancyError> {

@@ -177,7 +177,13 @@ impl Deps {
         let limit = &self.settings.tenant_logins;
         match self.limiter.known_over(limit, who, now) {
             Some(over) => over,
-            None => self.limiter.count(limit, who, now).await,
+            None => {
+                let verdict = self.limiter.count(limit, who, now).await;
+                if verdict == Verdict::Uncounted {
+                    self.shared.metrics().count_by("limit_uncounted", "limit", limit.name);
+                }
+                verdict
+            }
         }
     }
 }

@@ -61,8 +61,8 @@ async fn page(deps: &Deps, facts: &SessionFacts, notice: Option<AccountNotice>) 
     let floor = deps.keys.get(now).await?.sessions_not_before;
     let live = sessions?.into_iter().filter(|session| session.check(user, gate, floor, now).is_ok());
     Ok(Page::Account(Account {
-        name: (user.display_name() != user.email.to_string()).then(|| user.display_name()),
-        email: user.email.to_string(),
+        name: (user.display_name() != user.address()).then(|| user.display_name()),
+        email: user.address(),
         company: tenant?.map(|record| record.tenant.name).unwrap_or_default(),
         sessions: live
             .map(|session| AccountSession {

@@ -161,7 +161,7 @@ fn description(facts: SessionFacts, organization: String, deps: &Deps) -> Descri
     Description {
         user: DescribedUser {
             name: user.display_name(),
-            email: user.email.to_string(),
+            email: user.address(),
             id: user.id,
             first_name: user.first_name,
             last_name: user.last_name,

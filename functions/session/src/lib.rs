@@ -119,13 +119,14 @@ impl Deps {
             id: self.shared.rng().ulid(now)?,
             organization: facts.session.organization.clone(),
             action,
-            actor: facts.session.user.clone(),
+            actor: facts.session.user.clone().into(),
             session: Some(facts.session.id.clone()),
             context: AuditContext {
                 location: ctx.client.to_string(),
                 user_agent: ctx.user_agent.clone(),
                 request_id: ctx.request_id.clone(),
             },
+            details: Default::default(),
             occurred_at: now,
         })
     }

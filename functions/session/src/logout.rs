@@ -33,7 +33,7 @@ pub(crate) async fn ask(State(deps): State<Deps>, ctx: Ctx, method: Method, head
                 let tenant = deps.store.tenant(&facts.session.organization).await?;
                 let page = Page::ConfirmSignOut {
                     action: Link::path(LOGOUT),
-                    email: facts.user.email.to_string(),
+                    email: facts.user.address(),
                     company: tenant.map(|record| record.tenant.name).unwrap_or_default(),
                 };
                 page.respond(deps.shared.site(), &ctx)
