@@ -1,0 +1,90 @@
+//! The embedded DynamoDB of the local stack: the real SDK speaks to it over HTTP, and it makes its tables from the
+//! deployment template. What DynamoDB does by itself on AWS, the TTL sweep, is done here once a second.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use dynoxide::Database;
+use store::{StoreError, schema};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::template::Template;
+
+/// A running engine.
+pub(super) struct LocalDatabase {
+    pub(super) address: SocketAddr,
+}
+
+/// The engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("the embedded database: {0}")]
+    Engine(String),
+    #[error("the embedded database cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+impl LocalDatabase {
+    /// Starts the engine in memory, or on a file that survives a restart.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub(super) async fn start(
+        file: Option<&Path>,
+        listener: TcpListener,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<Self, DatabaseError> {
+        let database = match file {
+            Some(file) => Database::new(&file.to_string_lossy()),
+            None => Database::memory(),
+        }
+        .map_err(|why| DatabaseError::Engine(why.to_string()))?;
+        let address = listener.local_addr()?;
+        let sweeping = database.clone();
+        let mut stop_sweep = stop.clone();
+        tokio::spawn(async move {
+            let mut every_second = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    _ = every_second.tick() => {}
+                    _ = stop_sweep.changed() => return,
+                }
+                let database = sweeping.clone();
+                let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+                if let Ok(Err(why)) = swept {
+                    tracing::warn!(error = %why, "ttl sweep failed");
+                }
+            }
+        });
+        tokio::spawn(async move {
+            let stopped = async move { drop(stop.changed().await) };
+            if let Err(why) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
+                tracing::error!(error = %why, "the embedded database stopped");
+            }
+        });
+        Ok(Self { address })
+    }
+}
+
+/// Makes the tables that the template declares, under these names, where they do not exist yet.
+///
+/// # Errors
+/// When the engine refuses.
+pub(super) async fn create_tables(
+    config: &SdkConfig,
+    template: &Template,
+    names: &store::Tables,
+) -> Result<(), StoreError> {
+    let db = aws_sdk_dynamodb::Client::new(config);
+    for (logical, name) in [("IdentityTable", &names.identity), ("EphemeralTable", &names.ephemeral)] {
+        let shape = template.table(logical).map_err(|why| StoreError {
+            operation: "read the template",
+            cause: store::Cause::Unreadable(why.to_string()),
+        })?;
+        schema::create(&db, name, &shape).await?;
+    }
+    Ok(())
+}
