@@ -1,0 +1,451 @@
+//! Every sample event, through the functions' own binaries: what `cargo lambda invoke` and `sam local invoke` do.
+//!
+//! The binaries are built when this runs, or are those in the directory that `VESTIBULE_BOOTSTRAPS` names: release
+//! builds, one folder for each function with a `bootstrap` in it. Each event meets fresh tables with fresh fixtures, a
+//! process that was never asked before, and the settings of `events/env.json`. What it did to the tables counts as
+//! much as what it answered.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use e2e::runtime_api::Function;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use vestibule::dev::events::environment;
+use vestibule::dev::fixtures::{Fixtures, REFUSED_STATE, STATE};
+use vestibule::dev::{Options, Running, start};
+
+const FUNCTIONS: [&str; 4] = ["authorizer", "callback", "login", "session"];
+
+/// What an event must come to.
+struct Expected {
+    event: &'static str,
+    function: &'static str,
+    answer: Answer,
+    /// What happened in the tables: `+` added, `-` gone, `~` changed.
+    changes: &'static [&'static str],
+}
+
+enum Answer {
+    Http {
+        status: u16,
+        /// Beginning of `Location`.
+        location: &'static str,
+        /// Cookies by the beginning of their names: set, or cleared.
+        set: &'static [&'static str],
+        cleared: &'static [&'static str],
+        /// In the body.
+        says: &'static str,
+    },
+    /// An authorizer's.
+    Verdict(bool),
+}
+
+const SESSION: &str = "__Host-session";
+const FLOW: &str = "__Host-login-";
+
+const fn page(status: u16, says: &'static str) -> Answer {
+    Answer::Http { status, location: "", set: &[], cleared: &[], says }
+}
+
+const EXPECTED: [Expected; 21] = [
+    Expected {
+        event: "login-organization.json",
+        function: "login",
+        answer: Answer::Http {
+            status: 303,
+            location: "{sandbox}/sso/authorize?",
+            set: &[FLOW],
+            cleared: &[],
+            says: "",
+        },
+        changes: &["+counter", "+login"],
+    },
+    Expected {
+        event: "login-no-selector.json",
+        function: "login",
+        answer: page(200, "sign-in link"),
+        changes: &[],
+    },
+    Expected { event: "login-head.json", function: "login", answer: page(204, ""), changes: &[] },
+    Expected {
+        event: "login-foreign-return.json",
+        function: "login",
+        answer: page(400, "<!doctype html>"),
+        changes: &[],
+    },
+    Expected {
+        event: "callback-success.json",
+        function: "callback",
+        answer: Answer::Http {
+            status: 303,
+            location: "http://localhost:8080/auth/account",
+            set: &[SESSION],
+            cleared: &[FLOW],
+            says: "",
+        },
+        changes: &[
+            "+audit",
+            "+audit",
+            "+connection_person",
+            "+counter",
+            "+identity",
+            "+session",
+            "+user",
+            "-login",
+        ],
+    },
+    Expected {
+        event: "callback-invalid-state.json",
+        function: "callback",
+        answer: page(400, "Invalid state"),
+        changes: &[],
+    },
+    Expected {
+        event: "callback-idp-error.json",
+        function: "callback",
+        answer: Answer::Http { status: 403, location: "", set: &[], cleared: &[FLOW], says: "access_denied" },
+        changes: &["+counter", "-login"],
+    },
+    Expected {
+        event: "callback-unsolicited.json",
+        function: "callback",
+        answer: page(400, "<!doctype html>"),
+        changes: &[],
+    },
+    Expected {
+        event: "session-get.json",
+        function: "session",
+        answer: Answer::Http { status: 200, location: "", set: &[SESSION], cleared: &[], says: "\"Globex\"" },
+        changes: &["~session"],
+    },
+    Expected {
+        event: "session-signed-out.json",
+        function: "session",
+        answer: page(401, "not_signed_in"),
+        changes: &[],
+    },
+    Expected {
+        event: "session-account.json",
+        function: "session",
+        answer: page(200, "hank@globex.com"),
+        changes: &[],
+    },
+    Expected {
+        event: "account-end-others-cross-site.json",
+        function: "session",
+        answer: page(403, "<!doctype html>"),
+        changes: &[],
+    },
+    Expected {
+        event: "logout-get.json",
+        function: "session",
+        answer: page(200, "hank@globex.com"),
+        changes: &[],
+    },
+    Expected {
+        event: "logout-post.json",
+        function: "session",
+        // Globex's Google Workspace speaks OpenID Connect, so its own session ends as well.
+        answer: Answer::Http {
+            status: 303,
+            location: "{sandbox}/sso/logout?",
+            set: &[],
+            cleared: &[SESSION],
+            says: "",
+        },
+        changes: &["+audit", "-session"],
+    },
+    Expected {
+        event: "logout-cross-site.json",
+        function: "session",
+        answer: page(403, "<!doctype html>"),
+        changes: &[],
+    },
+    Expected { event: "session-jwks.json", function: "session", answer: page(200, "\"keys\""), changes: &[] },
+    Expected {
+        event: "session-openid-configuration.json",
+        function: "session",
+        answer: page(200, "\"jwks_uri\":\"http://localhost:8080/.well-known/jwks.json\""),
+        changes: &[],
+    },
+    Expected {
+        event: "default-not-found.json",
+        function: "session",
+        answer: page(404, "There is nothing here"),
+        changes: &[],
+    },
+    Expected {
+        event: "authorizer-allow.json",
+        function: "authorizer",
+        answer: Answer::Verdict(true),
+        changes: &[],
+    },
+    Expected {
+        event: "authorizer-allow-bearer.json",
+        function: "authorizer",
+        answer: Answer::Verdict(true),
+        changes: &[],
+    },
+    Expected {
+        event: "authorizer-deny.json",
+        function: "authorizer",
+        answer: Answer::Verdict(false),
+        changes: &[],
+    },
+];
+
+fn events() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")
+}
+
+/// Every file is expected to come to something, and for each function one succeeds and one is refused.
+#[test]
+fn every_sample_event_has_an_expectation() {
+    let names =
+        std::fs::read_dir(events()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut files: Vec<_> = names.filter(|name| name.ends_with(".json") && name != "env.json").collect();
+    files.sort();
+    let mut expected: Vec<_> = EXPECTED.iter().map(|expected| expected.event).collect();
+    expected.sort_unstable();
+    assert_eq!(files, expected);
+    for function in FUNCTIONS {
+        let of_function = EXPECTED.iter().filter(|expected| expected.function == function);
+        let succeeded = of_function.clone().filter(|expected| match expected.answer {
+            Answer::Http { status, .. } => status < 400,
+            Answer::Verdict(allowed) => allowed,
+        });
+        let (all, fine) = (of_function.count(), succeeded.count());
+        assert!(fine > 0 && fine < all, "{function}: {fine} of {all} succeed");
+    }
+}
+
+/// R20, R38, R76 and the rest of what an answer owes, by the binaries that are deployed.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sample_event_goes_through_its_binary() {
+    for expected in &EXPECTED {
+        run(expected).await;
+    }
+}
+
+async fn run(expected: &Expected) {
+    let event = expected.event;
+    let running = start(Options { deps_only: true, ..Options::in_memory() }).await.unwrap();
+    let fixtures = running.seed().await.unwrap().unwrap();
+    let text = std::fs::read_to_string(events().join(event)).unwrap();
+    let sent: Value = serde_json::from_str(&fixtures.fill(&text, "localhost:8080")).unwrap();
+
+    let before = tables(&running).await;
+    let settings = settings(&running, expected.function);
+    let mut function = Function::start(&bootstrap(expected.function), expected.function, &settings).await;
+    let answer = function.invoke(&sent).await;
+    let after = tables(&running).await;
+
+    match &expected.answer {
+        Answer::Verdict(allowed) => verdict(event, &answer, *allowed, &fixtures),
+        Answer::Http { .. } => response(expected, &answer, &running),
+    }
+    assert_eq!(changes(&before, &after), expected.changes, "{event}: {answer}");
+    log(event, &function.stop().await, &fixtures);
+}
+
+fn verdict(event: &str, answer: &Value, allowed: bool, fixtures: &Fixtures) {
+    let context = json!({
+        "kind": "session", "sub": fixtures.user, "org": fixtures.organization, "sid": fixtures.session,
+        "roles": answer["context"]["roles"], "amr": ["sso"], "auth_time": answer["context"]["auth_time"],
+    });
+    let expected = if allowed {
+        json!({ "isAuthorized": true, "context": context })
+    } else {
+        json!({ "isAuthorized": false })
+    };
+    assert_eq!(*answer, expected, "{event}");
+}
+
+fn response(expected: &Expected, answer: &Value, running: &Running) {
+    let Answer::Http { status, location, set, cleared, says } = &expected.answer else { return };
+    let event = expected.event;
+    let header = |name: &str| answer["headers"][name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(answer["statusCode"], *status, "{event}: {answer}");
+    let location = location.replace("{sandbox}", running.urls.sandbox.as_deref().unwrap_or_default());
+    assert!(header("location").starts_with(&location), "{event}: {answer}");
+    assert_eq!(header("location").is_empty(), location.is_empty(), "{event}: {answer}");
+
+    let none = Vec::new();
+    let cookies = answer["cookies"].as_array().unwrap_or(&none);
+    let cookies: Vec<&str> = cookies.iter().map(|cookie| cookie.as_str().unwrap()).collect();
+    let (mut gone, mut there): (Vec<&str>, Vec<&str>) =
+        cookies.iter().partition(|cookie| cookie.ends_with("; Max-Age=0"));
+    for cookie in &cookies {
+        assert!(cookie.contains("; HttpOnly; SameSite=Lax; Secure; Path=/"), "{event}: {cookie}");
+    }
+    for (wanted, found) in [(set, &mut there), (cleared, &mut gone)] {
+        assert_eq!(wanted.len(), found.len(), "{event}: {cookies:?}");
+        for prefix in wanted.iter() {
+            assert!(found.iter().any(|cookie| cookie.starts_with(prefix)), "{event}: {cookies:?}");
+        }
+    }
+    let body = answer["body"].as_str().unwrap_or_default();
+    assert!(body.to_lowercase().contains(&says.to_lowercase()), "{event}: {body}");
+    assert!(!body.contains("Nobody should ever see this text"), "{event}: {body}");
+    assert!(!header("x-request-id").is_empty(), "{event}: {answer}");
+    assert!(header("cache-control").contains(if event.contains("-jwks") || event.contains("-openid") {
+        "max-age=300"
+    } else {
+        "no-store"
+    }));
+    assert_eq!(header("x-content-type-options"), "nosniff", "{event}: {answer}");
+}
+
+/// R73, R74: every line is one JSON object of one shape, and none holds a secret.
+fn log(event: &str, lines: &[String], fixtures: &Fixtures) {
+    let mut metrics = 0;
+    for line in lines {
+        let parsed: Value = serde_json::from_str(line).unwrap_or_else(|why| panic!("{event}: {why}: {line}"));
+        if parsed.get("_aws").is_some() {
+            metrics += 1;
+        } else {
+            assert!(parsed["level"].is_string() && parsed["timestamp"].is_string(), "{event}: {line}");
+            assert_ne!(parsed["level"], "ERROR", "{event}: {line}");
+        }
+        for secret in [fixtures.token.expose_secret(), &fixtures.code, STATE, REFUSED_STATE, "globex.com"] {
+            assert!(!line.contains(secret), "{event}: {line}");
+        }
+    }
+    assert!(metrics > 0 || event.starts_with("authorizer"), "{event}: no metrics");
+}
+
+type Table = BTreeMap<(String, String), Value>;
+
+async fn tables(running: &Running) -> Table {
+    let mut all = Table::new();
+    for table in ["vestibule-identity", "vestibule-ephemeral"] {
+        let scan =
+            running.store.client().scan().table_name(table).consistent_read(true).send().await.unwrap();
+        for item in scan.items.unwrap_or_default() {
+            let item: Value = serde_dynamo::from_item(item).unwrap();
+            let key = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+            all.insert((key("pk"), key("sk")), item);
+        }
+    }
+    all
+}
+
+fn changes(before: &Table, after: &Table) -> Vec<String> {
+    let keys: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let change = |key: &&(String, String)| match (before.get(*key), after.get(*key)) {
+        (None, Some(_)) => Some(format!("+{}", kind(key))),
+        (Some(_), None) => Some(format!("-{}", kind(key))),
+        (Some(old), Some(new)) if old != new => Some(format!("~{}", kind(key))),
+        _ => None,
+    };
+    let mut changes: Vec<_> = keys.iter().filter_map(change).collect();
+    changes.sort();
+    changes
+}
+
+fn kind((pk, sk): &(String, String)) -> &'static str {
+    match sk.as_str() {
+        "" if pk.starts_with("L#") => "login",
+        "" if pk.starts_with("R#") => "counter",
+        "META" if pk.contains("#U#") => "user",
+        "META" => "tenant",
+        "GATE" => "gate",
+        "LINK" => "identity",
+        _ if sk.starts_with("S#") => "session",
+        _ if pk.contains("#A#") => "audit",
+        _ if pk.contains("#P#") => "connection_person",
+        _ => "something else",
+    }
+}
+
+/// The settings that `events/env.json` gives this function, with the addresses of this stack.
+fn settings(running: &Running, function: &str) -> BTreeMap<String, String> {
+    let mut letters = function.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase()).into_iter();
+    let logical_id: String = first.chain(letters).chain("Function".chars()).collect();
+    environment(&running.urls, &BTreeMap::new()).unwrap().remove(&logical_id).unwrap()
+}
+
+/// Whoever deploys mends all settings at once, not one per attempt; and nothing starts half configured.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_with_wrong_settings_names_all_of_them_and_exits() {
+    let shared = ["IDENTITY_TABLE", "PUBLIC_URL"];
+    for (name, own) in [
+        ("authorizer", &["AUTHORIZER_MODE"][..]),
+        ("login", &["CALLBACKS_PER_MINUTE", "EPHEMERAL_TABLE", "WORKOS_API_BASE_URL", "WORKOS_CLIENT_ID"]),
+        (
+            "callback",
+            &[
+                "CALLBACKS_PER_MINUTE",
+                "EPHEMERAL_TABLE",
+                "SIGNING_KEYS_SECRET",
+                "WORKOS_API_BASE_URL",
+                "WORKOS_API_KEY_SECRET",
+                "WORKOS_CLIENT_ID",
+            ],
+        ),
+        (
+            "session",
+            &[
+                "EPHEMERAL_TABLE",
+                "SIGNING_KEYS_SECRET",
+                "WORKOS_API_BASE_URL",
+                "WORKOS_API_KEY_SECRET",
+                "WORKOS_CLIENT_ID",
+            ],
+        ),
+    ] {
+        let settings = [
+            ("AWS_REGION", "us-east-1"),
+            ("AUTHORIZER_MODE", "canary-lenient"),
+            ("CALLBACKS_PER_MINUTE", "canary-many"),
+            ("WORKOS_API_BASE_URL", "http://canary.example.com"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let ended = Function::start(&bootstrap(name), name, &settings).await.ended().await;
+        assert!(!ended.status.success() && !ended.asked, "{name}: {:?}", ended.output);
+        let lines = ended.output.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let problems = lines.filter_map(|line| Some(line["settings.problem"].as_str()?.to_owned()));
+        let mut named: Vec<_> =
+            problems.map(|problem| problem.split(':').next().unwrap_or_default().to_owned()).collect();
+        named.sort();
+        let mut expected: Vec<_> = shared.iter().chain(own).copied().collect();
+        expected.sort_unstable();
+        assert_eq!(named, expected, "{name}: {:?}", ended.output);
+        assert!(!ended.output.iter().any(|line| line.contains("canary")), "{name}: {:?}", ended.output);
+    }
+}
+
+/// The function's binary: a given one, or built now.
+fn bootstrap(function: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let given = web::Vars::from_process().get("VESTIBULE_BOOTSTRAPS").map(PathBuf::from);
+        // A test runs in its package's folder; whoever names a directory means one seen from the workspace.
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        given.map_or_else(build, |folder| workspace.join(folder))
+    });
+    let deployed = folder.join(function).join("bootstrap");
+    if deployed.is_file() { deployed } else { folder.join(function) }
+}
+
+/// Builds the functions in the profile of this test, beside it. Cargo itself takes care that two do not build at once.
+fn build() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    let profile = match folder.file_name().and_then(|name| name.to_str()).unwrap() {
+        "debug" => "dev",
+        profile => profile,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--profile", profile, "--target-dir"]).arg(folder.parent().unwrap());
+    for function in FUNCTIONS {
+        cargo.args(["-p", function]);
+    }
+    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+    assert!(built.success(), "the functions do not build");
+    folder.to_owned()
+}

@@ -1,0 +1,35 @@
+//! The whole product from outside, over HTTP: one binary, one module for each subject.
+//!
+//! Each test has a stack of its own in memory. Nothing sleeps but the few requests that have to run into a deadline.
+
+#![cfg(test)]
+
+mod account;
+mod admission;
+mod authorizer;
+mod browser;
+mod cors;
+mod cross_site;
+mod events;
+mod faults;
+mod headers;
+mod identity;
+mod idp_errors;
+mod idp_initiated;
+mod invalid_state;
+mod key_rotation;
+mod leaver;
+mod limits;
+mod login;
+mod logout;
+mod logs;
+mod outage;
+mod payloads;
+mod reload;
+mod requirements;
+mod return_to;
+mod rotation;
+mod session;
+mod tabs;
+mod template;
+mod workos_tokens;
