@@ -121,17 +121,6 @@ fn pages_are_as_reviewed() {
     }
 }
 
-/// Writes the pages to `target/pages`, for a browser to take pictures of: `cargo test -p web -- --ignored pages_to`.
-#[test]
-#[ignore = "writes files to look at"]
-fn pages_to_look_at() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/pages");
-    std::fs::create_dir_all(folder).unwrap();
-    for (name, page) in all() {
-        std::fs::write(format!("{folder}/{name}.html"), page.render(&site(), REQUEST_ID).unwrap()).unwrap();
-    }
-}
-
 /// What everybody needs to read a page: language, viewport, one heading, the id to quote; and no script.
 #[test]
 fn every_page_is_accessible_and_quiet() {
