@@ -140,6 +140,7 @@ impl Seeder {
             browser_hash,
             started_at: now,
             expires_at: now.plus(LOGIN_LIFETIME),
+            trace: None,
         };
         Ok(self.store.put_login(&state_hash, &login).await?)
     }

@@ -131,6 +131,7 @@ async fn begin(deps: &Deps, headers: &HeaderMap, parameters: Parameters) -> Resu
         browser_hash: flow.browser_hash(),
         started_at: now,
         expires_at: now.plus(LOGIN_LIFETIME),
+        trace: None,
     };
     deps.store.put_login(&sha256(&state), &login).await?;
     let url = AuthorizationUrl {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, as_seconds};
 use crate::ids::{ConnectionId, OrganizationId};
+use crate::login_trace::LoginTrace;
 
 /// How long a login may take, from `/login` to `/auth/callback`. WorkOS's codes live as long.
 pub const LOGIN_LIFETIME: Duration = Duration::from_secs(600);
@@ -62,6 +63,11 @@ impl Provider {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// As people call it: `Google`.
+    pub fn name(&self) -> &str {
+        self.0.strip_suffix("OAuth").unwrap_or(&self.0)
     }
 }
 
@@ -169,6 +175,9 @@ pub struct Login {
     /// Seconds, because DynamoDB's TTL reads it; checked in code as well.
     #[serde(with = "as_seconds")]
     pub expires_at: Timestamp,
+    /// What is told of this login afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<LoginTrace>,
 }
 
 /// The PKCE code verifier (RFC 7636). A secret until the exchange: `Debug` does not show it.

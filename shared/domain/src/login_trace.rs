@@ -357,6 +357,11 @@ pub const EXPLANATIONS: &[(&str, &str, &str)] = &[
         "Let the person try again and accept, or switch the consent page off in the WorkOS dashboard.",
     ),
     (
+        "sso_token_refused",
+        "The token that WorkOS sent beside the profile did not verify.",
+        "Compare WORKOS_CLIENT_ID with the WorkOS dashboard, and the server's clock with the time.",
+    ),
+    (
         "store_unavailable",
         "The database did not answer.",
         "See the alarms and the function's log; sessions that exist go on.",

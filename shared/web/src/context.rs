@@ -29,6 +29,8 @@ pub struct Ctx {
     /// In every answer and in every log line.
     pub request_id: String,
     pub client: ClientAddress,
+    /// The host of ours that was asked, as API Gateway says; empty when it does not.
+    pub host: String,
     /// What the browser calls itself: capped, without control characters, never trusted.
     pub user_agent: String,
     /// When the answer must be ready.
@@ -94,11 +96,22 @@ impl Ctx {
         Self {
             request_id,
             client: ClientAddress::of(parts),
+            host: host(parts),
             user_agent: user_agent(headers),
             deadline: Deadline::after(REQUEST_TIME),
             answer: Answer::wanted(headers),
         }
     }
+}
+
+/// From the request context only: a `Host` header is whatever the caller wrote (R25).
+fn host(extensions: &http::Extensions) -> String {
+    let domain = match extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.domain_name.as_deref(),
+        Some(RequestContext::ApiGatewayV1(context)) => context.domain_name.as_deref(),
+        _ => None,
+    };
+    domain.unwrap_or_default().to_ascii_lowercase()
 }
 
 fn user_agent(headers: &HeaderMap) -> String {
@@ -153,6 +166,7 @@ pub(crate) mod tests {
         Ctx {
             request_id: "01JTEST0000000000000000000".to_owned(),
             client: ClientAddress(None),
+            host: String::new(),
             user_agent: String::new(),
             deadline: Deadline::after(REQUEST_TIME),
             answer,

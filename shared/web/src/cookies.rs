@@ -7,6 +7,7 @@
 
 mod bounce;
 mod flow;
+mod remembered;
 mod session;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use std::convert::Infallible;
 
 pub use bounce::BounceCookie;
 pub use flow::{FlowCookie, FlowCookies, MAX_FLOWS};
+pub use remembered::RememberedCookie;
 pub use session::{Presented, SessionCookie, TooLong};
 
 /// The cookies of a request, in the order the browser sent them: most specific path first, then the oldest

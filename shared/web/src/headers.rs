@@ -22,7 +22,7 @@ const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// SHA-256 of `templates/style.css`, as the policy wants it. A test compares; it prints the value to put here.
 macro_rules! style_hash {
     () => {
-        "sha256-YgZZMldVcS9xjS/GhFfcbDEfHsxfE9of1WWECR0k3lQ="
+        "sha256-jeF0MOvU8aEzeTIJ0Ft4VnoWPN9RIevK06b5/ev7wjw="
     };
 }
 
@@ -44,13 +44,27 @@ const PAGE_POLICY: &str = policy!("'self'");
 /// What everything else may do if a browser shows it after all.
 const OTHER_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// The policy of the page whose form ends in a redirect to the IdP: Chromium applies `form-action` to every redirect
-/// after the form, and the IdP's host is not ours to know. A local stack's sign-in service is on plain http.
-pub(crate) fn policy_for_sign_out(site: &Site) -> &'static str {
-    if site.public_url.as_str().starts_with("http://") {
-        policy!("'self' https: http://localhost:* http://127.0.0.1:*")
-    } else {
-        policy!("'self' https:")
+/// The policy of a page that needs more than the usual one.
+///
+/// A form that ends in a redirect to the IdP: Chromium applies `form-action` to every redirect after the form, and the
+/// IdP's host is not ours to know. A local stack's sign-in service is on plain http. A tenant's colours: one more style,
+/// by its hash.
+pub(crate) fn policy_of_page(
+    site: &Site,
+    form_leads_elsewhere: bool,
+    brand_style: Option<&str>,
+) -> Option<HeaderValue> {
+    let policy = match (form_leads_elsewhere, site.public_url.as_str().starts_with("http://")) {
+        (false, _) if brand_style.is_none() => return None,
+        (false, _) => PAGE_POLICY,
+        (true, true) => policy!("'self' https: http://localhost:* http://127.0.0.1:*"),
+        (true, false) => policy!("'self' https:"),
+    };
+    match brand_style {
+        None => Some(HeaderValue::from_static(policy)),
+        Some(hash) => {
+            HeaderValue::try_from(policy.replacen("style-src ", &format!("style-src {hash} "), 1)).ok()
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! not ask for HTML gets that instead.
 
 mod account;
+mod brand;
+mod choose;
 mod device;
 mod link;
 mod reasons;
@@ -22,6 +24,8 @@ use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
 pub use account::{Account, AccountNotice, AccountSession};
+pub use brand::Brand;
+pub use choose::{Along, EmailForm, KnownCompany, Picker, PickerButton};
 pub use device::device_name;
 pub use link::Link;
 pub use reasons::{BadLink, Refusal, SignInFailure, Unavailable};
@@ -40,6 +44,24 @@ pub enum Page {
     /// Nobody was named to sign in with. With a default, one button goes there.
     SignIn {
         start: Option<Link>,
+    },
+    /// Nobody is named to sign in with: the e-mail address finds the company.
+    AskEmail(EmailForm),
+    /// The company is certain, and has several ways to sign in.
+    PickConnection {
+        company: String,
+        picker: Picker,
+    },
+    /// The address may belong to several companies.
+    PickCompany(Picker),
+    /// Somebody who was here before.
+    WelcomeBack {
+        companies: Vec<KnownCompany>,
+        other: Link,
+    },
+    /// The address leads nowhere; the same for a company that is not here and for one without single sign-on (R15).
+    NotSetUp {
+        again: Link,
     },
     /// The state is missing, used, expired or of another browser (R02, R03, R07).
     InvalidState {
@@ -104,16 +126,22 @@ enum Action {
 impl Page {
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn { .. } | Self::SignedOut { .. } | Self::ConfirmSignOut { .. } | Self::Account(_) => {
-                StatusCode::OK
-            }
-            Self::InvalidState { .. }
+            Self::SignIn { .. }
+            | Self::AskEmail(EmailForm { invalid: false, .. })
+            | Self::PickConnection { .. }
+            | Self::PickCompany(_)
+            | Self::WelcomeBack { .. }
+            | Self::SignedOut { .. }
+            | Self::ConfirmSignOut { .. }
+            | Self::Account(_) => StatusCode::OK,
+            Self::AskEmail(EmailForm { invalid: true, .. })
+            | Self::InvalidState { .. }
             | Self::StartFromHere { .. }
             | Self::BadLink { .. }
             | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::NotSignedIn { .. } => StatusCode::UNAUTHORIZED,
             Self::AccessRefused { .. } | Self::CrossSite { .. } => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NotSetUp { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::SignInFailed { reason, .. } => reason.status(),
@@ -124,9 +152,16 @@ impl Page {
     /// The stable word for clients, logs and metrics; `None` when the page is no error.
     pub fn code(&self) -> Option<&'static str> {
         match self {
-            Self::SignIn { .. } | Self::SignedOut { .. } | Self::ConfirmSignOut { .. } | Self::Account(_) => {
-                None
-            }
+            Self::SignIn { .. }
+            | Self::AskEmail(EmailForm { invalid: false, .. })
+            | Self::PickConnection { .. }
+            | Self::PickCompany(_)
+            | Self::WelcomeBack { .. }
+            | Self::SignedOut { .. }
+            | Self::ConfirmSignOut { .. }
+            | Self::Account(_) => None,
+            Self::AskEmail(EmailForm { invalid: true, .. }) => Some("invalid_email"),
+            Self::NotSetUp { .. } => Some("not_set_up"),
             Self::InvalidState { .. } => Some("invalid_state"),
             Self::AccessRefused { reason, .. } => Some(reason.code()),
             Self::SignInFailed { reason, .. } => Some(reason.code()),
@@ -144,10 +179,15 @@ impl Page {
 
     /// The answer to this request: HTML, or for an error the JSON problem when the client did not ask for HTML.
     pub fn respond(self, site: &Site, ctx: &Ctx) -> Response {
+        self.respond_as(site, ctx, None)
+    }
+
+    /// As [`Page::respond`], in a tenant's colours.
+    pub fn respond_as(self, site: &Site, ctx: &Ctx, brand: Option<&Brand>) -> Response {
         let status = self.status();
         let mut response = match (self.code(), ctx.answer) {
             (Some(code), Answer::Json) => Problem { status, code, message: self.message(site) }.respond(ctx),
-            _ => match self.render(site, &ctx.request_id) {
+            _ => match self.render_as(site, &ctx.request_id, brand) {
                 Ok(html) => problem::shaped(status, "text/html; charset=utf-8", html),
                 Err(error) => {
                     tracing::error!(error.cause = %error, "a page could not be written");
@@ -163,17 +203,26 @@ impl Page {
         if let Some(wait) = wait {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
-        match &self {
-            Self::ConfirmSignOut { .. } => {
-                if let Ok(policy) = HeaderValue::try_from(headers::policy_for_sign_out(site)) {
-                    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-                }
-                send_origin(&mut response);
-            }
-            Self::Account(_) => send_origin(&mut response),
-            _ => {}
+        let leads_elsewhere = self.form_leads_elsewhere();
+        let brand_style = brand.and_then(Brand::style_hash);
+        if let Some(policy) = headers::policy_of_page(site, leads_elsewhere, brand_style.as_deref()) {
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        if leads_elsewhere || matches!(self, Self::Account(_)) {
+            send_origin(&mut response);
         }
         response
+    }
+
+    /// Whether a form of this page ends in a redirect to an IdP.
+    fn form_leads_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::AskEmail(_)
+                | Self::PickConnection { .. }
+                | Self::PickCompany(_)
+                | Self::ConfirmSignOut { .. }
+        )
     }
 
     /// The HTML alone.
@@ -181,18 +230,36 @@ impl Page {
     /// # Errors
     /// When the template fails, which needs a broken formatter.
     pub fn render(&self, site: &Site, request_id: &str) -> Result<String, askama::Error> {
+        self.render_as(site, request_id, None)
+    }
+
+    fn render_as(
+        &self,
+        site: &Site,
+        request_id: &str,
+        brand: Option<&Brand>,
+    ) -> Result<String, askama::Error> {
         let frame = Frame {
             app_name: &site.app_name,
             support: site.support.as_ref(),
             home: &site.home,
             request_id,
             code: self.code(),
+            brand,
         };
-        if let Self::Account(account) = self {
-            return AccountPage { frame, account }.render();
+        let words = self.words(&site.app_name);
+        match self {
+            Self::Account(account) => return AccountPage { frame, account }.render(),
+            Self::AskEmail(form) => return SignInPage { frame, words, form }.render(),
+            Self::PickConnection { picker, .. } | Self::PickCompany(picker) => {
+                return PickerPage { frame, words, picker }.render();
+            }
+            Self::WelcomeBack { companies, other } => {
+                return WelcomeBackPage { frame, words, companies, other }.render();
+            }
+            _ => {}
         }
         let (action, other) = self.actions(site);
-        let words = self.words(&site.app_name);
         Card { frame, words, alert: self.code().is_some(), action, other }.render()
     }
 
@@ -228,7 +295,12 @@ impl Page {
             }
             Self::CrossSite { back } => go("Go back", back),
             Self::BadRequest | Self::NotFound | Self::MethodNotAllowed | Self::ServerError => home(),
-            Self::Account(_) => None,
+            Self::NotSetUp { again } => go("Try another address", again),
+            Self::AskEmail(_)
+            | Self::PickConnection { .. }
+            | Self::PickCompany(_)
+            | Self::WelcomeBack { .. }
+            | Self::Account(_) => None,
         };
         let other = match self {
             Self::ConfirmSignOut { .. } => Some(("Stay signed in", site.home.clone())),
@@ -261,11 +333,25 @@ struct Frame<'a> {
     home: &'a Link,
     request_id: &'a str,
     code: Option<&'a str>,
+    brand: Option<&'a Brand>,
 }
 
 impl Frame<'_> {
     fn style(&self) -> &'static str {
         STYLE
+    }
+
+    fn brand_style(&self) -> Option<&str> {
+        self.brand.and_then(|brand| brand.style.as_deref())
+    }
+
+    fn logo(&self) -> Option<(&str, &str)> {
+        self.brand.and_then(|brand| Some((brand.logo.as_deref()?, brand.company.as_str())))
+    }
+
+    /// The tenant's own contact knows its people; ours is for everybody else's.
+    fn support(&self) -> Option<&SupportContact> {
+        self.brand.and_then(|brand| brand.support.as_ref()).or(self.support)
     }
 
     /// Stands for a logo.
@@ -283,6 +369,31 @@ struct Card<'a> {
     alert: bool,
     action: Option<Action>,
     other: Option<(&'static str, Link)>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    frame: Frame<'a>,
+    words: words::Words,
+    form: &'a EmailForm,
+}
+
+#[derive(Template)]
+#[template(path = "picker.html")]
+struct PickerPage<'a> {
+    frame: Frame<'a>,
+    words: words::Words,
+    picker: &'a Picker,
+}
+
+#[derive(Template)]
+#[template(path = "welcome_back.html")]
+struct WelcomeBackPage<'a> {
+    frame: Frame<'a>,
+    words: words::Words,
+    companies: &'a [KnownCompany],
+    other: &'a Link,
 }
 
 #[derive(Template)]

@@ -151,6 +151,7 @@ async fn fill(store: &Store, ring: &KeyRing) -> Result<String> {
         browser_hash: rng.token()?,
         started_at: now,
         expires_at: now.plus(domain::login::LOGIN_LIFETIME),
+        trace: None,
     };
     store.put_login(&sha256(STATE), &login).await?;
 

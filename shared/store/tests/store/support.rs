@@ -64,6 +64,7 @@ pub(crate) fn login(browser_secret: &str) -> Login {
         browser_hash: sha256(browser_secret),
         started_at: NOW,
         expires_at: NOW.plus(domain::login::LOGIN_LIFETIME),
+        trace: None,
     }
 }
 

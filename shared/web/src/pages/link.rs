@@ -6,6 +6,7 @@
 use std::fmt;
 
 use domain::ReturnUrl;
+use domain::tenant_settings::Slug;
 use url::{Url, form_urlencoded};
 
 /// A path on this site, or an absolute http(s) URL.
@@ -21,6 +22,11 @@ impl Link {
     /// A path of ours, as the code spells it: `/login`.
     pub fn path(path: &'static str) -> Self {
         Self(path.to_owned())
+    }
+
+    /// A tenant's own login address.
+    pub fn tenant_login(slug: &Slug) -> Self {
+        Self(format!("/login/{slug}"))
     }
 
     /// # Errors

@@ -20,16 +20,19 @@ pub enum Refusal {
     OtherCompany,
     /// This way of signing in is not allowed here.
     Provider,
+    /// The tenant does not make accounts at the first sign-in.
+    NotProvisioned,
 }
 
 impl Refusal {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ConnectionClosed,
         Self::CompanyClosed,
         Self::EmailDomain,
         Self::Deactivated,
         Self::OtherCompany,
         Self::Provider,
+        Self::NotProvisioned,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Refusal {
             Self::Deactivated => "user_deactivated",
             Self::OtherCompany => "other_company",
             Self::Provider => "provider_not_allowed",
+            Self::NotProvisioned => "not_provisioned",
         }
     }
 }

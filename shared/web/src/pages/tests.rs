@@ -1,6 +1,9 @@
 use super::*;
 
-use domain::{SessionId, Timestamp};
+use domain::login::Provider;
+use domain::routing::{Choice, Company};
+use domain::tenant_settings::{Branding, Colour, Contact, HttpsUrl};
+use domain::{ConnectionId, EmailAddress, OrganizationId, SessionId, Timestamp};
 use http::header::{CONTENT_TYPE, REFERRER_POLICY};
 
 use crate::config::tests::site;
@@ -56,6 +59,53 @@ fn account(notice: Option<AccountNotice>) -> Page {
     })
 }
 
+fn email_form(email: &str, invalid: bool) -> EmailForm {
+    EmailForm {
+        action: Link::path("/login"),
+        return_to: Some("https://app.example.com/?a=1&b=2".to_owned()),
+        email: email.to_owned(),
+        invalid,
+        providers: vec![Provider::parse("GoogleOAuth").unwrap()],
+    }
+}
+
+fn company(id: &str, name: &str) -> Company {
+    Company { organization: OrganizationId::parse(id).unwrap(), name: name.to_owned() }
+}
+
+fn connections() -> Picker {
+    let choice = |id: &str, label: &str| Choice::Connection {
+        connection: ConnectionId::parse(id).unwrap(),
+        label: label.to_owned(),
+    };
+    let choices = [
+        choice("conn_1", "Staff <Okta>"),
+        choice("conn_2", "Contractors"),
+        Choice::Provider(Provider::parse("GoogleOAuth").unwrap()),
+    ];
+    let email = EmailAddress::parse("ada@acme.example").unwrap();
+    let along =
+        Along { email: Some(&email), return_to: Some("https://app.example.com/"), ..Along::default() };
+    Picker::of_connections(&company("org_1", "Acme Corp"), &choices, &along, Link::path("/login"))
+}
+
+fn companies() -> Picker {
+    let all = [company("org_1", "Northwind Traders"), company("org_2", "Northwind Retail")];
+    let along = Along { login_hint: Some("nora@northwind.example"), ..Along::default() };
+    Picker::of_companies(&all, None, &along, Link::path("/login"))
+}
+
+fn welcome_back() -> Page {
+    let known = |id: &str, name: &str| {
+        let along = Along { return_to: Some("https://app.example.com/"), ..Along::default() };
+        KnownCompany::of(&company(id, name), &ConnectionId::parse("conn_1").unwrap(), &along)
+    };
+    Page::WelcomeBack {
+        companies: vec![known("org_1", "Acme <b>Corp</b>"), known("org_2", "Globex")],
+        other: Link::path("/login").with("another", "1"),
+    }
+}
+
 /// Every page, by the name of its snapshot.
 fn all() -> Vec<(String, Page)> {
     let start = || Some(Link::path("/login").with("organization", "org_1"));
@@ -63,6 +113,12 @@ fn all() -> Vec<(String, Page)> {
     let mut pages = vec![
         ("sign_in", Page::SignIn { start: None }),
         ("sign_in_default", Page::SignIn { start: start() }),
+        ("ask_email", Page::AskEmail(email_form("", false))),
+        ("ask_email_invalid", Page::AskEmail(email_form("ada@", true))),
+        ("pick_connection", Page::PickConnection { company: "Acme Corp".to_owned(), picker: connections() }),
+        ("pick_company", Page::PickCompany(companies())),
+        ("welcome_back", welcome_back()),
+        ("not_set_up", Page::NotSetUp { again: Link::path("/login") }),
         ("invalid_state", Page::InvalidState { restart: restart() }),
         ("start_from_here", Page::StartFromHere { start: None }),
         ("start_from_here_default", Page::StartFromHere { start: start() }),
@@ -154,7 +210,7 @@ fn text_is_escaped() {
     hostile.app_name = "<img src=x onerror=alert(1)>\"'&".to_owned();
     for (name, page) in all() {
         let html = page.render(&hostile, "\"><script>").unwrap();
-        for raw in ["<img", "<script", "<b>"] {
+        for raw in ["<img src=x", "<script", "<b>"] {
             assert!(!html.contains(raw), "{raw} on {name}");
         }
     }
@@ -180,6 +236,32 @@ async fn errors_are_pages_for_browsers_and_problems_for_programs() {
     );
     let account = account(None).respond(&site(), &ctx(Answer::Json));
     assert_eq!(account.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+}
+
+/// A tenant's page shows its logo, its colours and its contact, and its policy allows exactly that stylesheet.
+#[tokio::test]
+async fn a_tenants_page_is_in_its_colours() {
+    let branding = Branding {
+        logo: Some(HttpsUrl::parse("https://cdn.acme.example/logo.svg?a=1&b=\"><script>").unwrap()),
+        accent: Some(Colour::parse("#0b5fff").unwrap()),
+        accent_dark: Some(Colour::parse("#8ab4ff").unwrap()),
+        support: Some(Contact::parse("it@acme.example").unwrap()),
+    };
+    let brand = Brand::of("Acme \"Corp\"", &branding).unwrap();
+    let page = || Page::PickConnection { company: "Acme Corp".to_owned(), picker: connections() };
+    let html = page().render_as(&site(), REQUEST_ID, Some(&brand)).unwrap();
+    insta::assert_snapshot!("branded", html.replace(STYLE, "…"));
+    assert!(!html.contains("help@example.com") && !html.contains("<script"), "{html}");
+    let response = page().respond_as(&site(), &ctx(Answer::Page), Some(&brand));
+    let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+    let hash = brand.style_hash().unwrap();
+    assert!(policy.contains(&format!("style-src {hash} 'sha256-")), "{policy}");
+    assert!(policy.ends_with("form-action 'self' https:"), "{policy}");
+    // A page without a form that leads elsewhere keeps to its own site.
+    let refused = Page::AccessRefused { reason: Refusal::EmailDomain, restart: None };
+    let response = refused.respond_as(&site(), &ctx(Answer::Page), Some(&brand));
+    let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.contains(&hash) && policy.ends_with("form-action 'self'"), "{policy}");
 }
 
 /// R63: whoever must wait is told how long, in words and for machines.
@@ -209,13 +291,14 @@ async fn pages_with_forms_send_their_origin() {
     }
 }
 
-/// R21: only the page whose form ends at the IdP may send its form elsewhere.
+/// R21: only a page whose form ends at an IdP may send its form elsewhere.
 #[tokio::test]
-async fn only_signing_out_may_lead_to_another_site() {
+async fn only_forms_that_end_at_an_idp_may_lead_to_another_site() {
+    let leading = ["confirm_sign_out", "ask_email", "ask_email_invalid", "pick_connection", "pick_company"];
     for (name, page) in all() {
         let response = page.respond(&site(), &ctx(Answer::Page));
         let policy = response.headers().get(CONTENT_SECURITY_POLICY).map(|value| value.to_str().unwrap());
-        if name == "confirm_sign_out" {
+        if leading.contains(&name.as_str()) {
             assert!(policy.unwrap().ends_with("form-action 'self' https:"), "{policy:?}");
         } else {
             assert_eq!(policy, None, "{name}");

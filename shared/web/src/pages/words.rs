@@ -24,6 +24,28 @@ impl Page {
                 "Use the sign-in link that your company gave you. If you do not have one, ask your administrator for it."
                     .to_owned(),
             ),
+            Self::AskEmail(_) => (
+                format!("Sign in to {app}"),
+                "With your work e-mail address we find your company's sign-in.".to_owned(),
+            ),
+            Self::PickConnection { company, .. } => (
+                "How do you sign in?".to_owned(),
+                format!("{company} has several ways to sign in to {app}."),
+            ),
+            Self::PickCompany(_) => (
+                "Which company is it?".to_owned(),
+                format!("Several companies with this e-mail address use {app}."),
+            ),
+            Self::WelcomeBack { .. } => {
+                ("Welcome back".to_owned(), format!("Sign in to {app} as you did last time."))
+            }
+            Self::NotSetUp { .. } => (
+                "Sign-in is not set up here".to_owned(),
+                format!(
+                    "We cannot take you to a company sign-in for {app} with this e-mail address. Check the address, or \
+                     ask your administrator for your company's sign-in link."
+                ),
+            ),
             Self::InvalidState { .. } => (
                 "Invalid state".to_owned(),
                 "This sign-in took too long, was already used, or began in another browser. If it happens again, \
@@ -107,6 +129,10 @@ fn refusal(reason: Refusal, app: &str) -> String {
         Refusal::EmailDomain => format!(
             "The e-mail address of this account is not from a domain that your company has confirmed for {app}. \
              Use your work account, or ask your administrator."
+        ),
+        Refusal::NotProvisioned => format!(
+            "Your company gives accounts for {app} to named people, and there is none for you yet. Your administrator \
+             can add you."
         ),
         Refusal::Deactivated => {
             format!("Your access to {app} is switched off. If that is a mistake, ask your administrator.")
