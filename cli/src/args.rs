@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::logins::args::LoginsVerb;
 use crate::signing_key::SigningAlgorithm;
+use crate::tenants::args::TenantsVerb;
 
 /// Enterprise single sign-on in front of WorkOS.
 #[derive(Debug, Parser)]
@@ -27,6 +29,12 @@ pub enum Verb {
     /// Look at the signing keys of a deployed stack, rotate them, or revoke everything they signed
     #[command(subcommand)]
     Keys(KeysVerb),
+    /// The customers of a deployment: made, listed, changed, looked after
+    #[command(subcommand)]
+    Tenants(TenantsVerb),
+    /// Why a login failed
+    #[command(subcommand)]
+    Logins(LoginsVerb),
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use vestibule::args::{Command, KeysVerb, Verb};
-use vestibule::{dev, keys, setup};
+use vestibule::{dev, keys, logins, setup, tenants};
 use web::Vars;
 
 #[tokio::main]
@@ -30,6 +30,8 @@ async fn run(verb: Verb) -> Result<(), Box<dyn std::error::Error>> {
         Verb::Keys(KeysVerb::Show(args)) => keys::show(&args).await?,
         Verb::Keys(KeysVerb::Rotate(args)) => keys::rotate(&args).await?,
         Verb::Keys(KeysVerb::RevokeAll(args)) => keys::revoke_all(&args).await?,
+        Verb::Tenants(verb) => tenants::run(&verb, &vars).await?,
+        Verb::Logins(verb) => logins::run(&verb).await?,
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use domain::{Clock, Rng};
-use store::Store;
+use store::{Store, Tables};
 
 use crate::args::{DeploymentArgs, StackArgs};
 use crate::dev::{self, RunningFileError};
@@ -40,6 +40,44 @@ pub(crate) struct Target {
     pub(crate) flags: String,
     /// `None` where only the stack's outputs are known.
     pub(crate) longest_session: Option<Duration>,
+}
+
+/// Where a deployment's parts are.
+pub(crate) struct Place {
+    pub(crate) config: SdkConfig,
+    pub(crate) tables: Tables,
+    pub(crate) api_key_secret: String,
+    /// `None` where only the stack's outputs are known.
+    pub(crate) workos_base_url: Option<String>,
+    pub(crate) public_url: String,
+    /// How the deployment is named on the command line.
+    pub(crate) flags: String,
+}
+
+/// The deployment that these arguments mean.
+pub(crate) async fn place(args: &DeploymentArgs, http: &reqwest::Client) -> Result<Place, TargetError> {
+    if args.local {
+        let local = dev::running(&args.data_dir)?;
+        return Ok(Place {
+            config: local.sdk_config(http.clone()),
+            tables: dev::tables(),
+            api_key_secret: dev::API_KEY_SECRET.to_owned(),
+            workos_base_url: Some(local.workos),
+            public_url: local.app,
+            flags: local_flags(&args.data_dir),
+        });
+    }
+    let name = args.stack.as_deref().ok_or(TargetError::Nothing)?;
+    let config = operator::sdk_config(http, args.aws.region.as_deref(), args.aws.profile.as_deref()).await?;
+    let stack = found(&config, name, args.outputs.as_deref()).await?;
+    Ok(Place {
+        tables: stack.tables(),
+        api_key_secret: stack.api_key_secret,
+        workos_base_url: stack.workos_api_base_url,
+        public_url: stack.public_url,
+        flags: format!("--stack {name}"),
+        config,
+    })
 }
 
 /// A stack and the way to it.
