@@ -244,8 +244,14 @@ impl Seeder {
             return_to: self.return_to.clone(),
             device: "Mozilla/5.0 (X11; Linux x86_64) Chrome/148.0.0.0".to_owned(),
         };
-        let commit =
-            LoginCommit { user: write, identity: &identity, session: &session, replaces: None, audit: &[] };
+        let commit = LoginCommit {
+            user: write,
+            identity: &identity,
+            session: &session,
+            replaces: None,
+            audit: &[],
+            register: Default::default(),
+        };
         match self.store.commit_login(&commit).await? {
             CommitOutcome::Committed => Ok(session),
             CommitOutcome::IdentityTaken | CommitOutcome::UserChanged => {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use domain::entry::Barred;
 use domain::{RngError, tenant};
 use store::StoreError;
 use web::SecretError;
@@ -45,8 +46,8 @@ pub(crate) enum Failure {
     Refused(tenant::Refusal),
     #[error("the organization is gone")]
     OrganizationGone,
-    #[error("the user is deactivated")]
-    Deactivated,
+    #[error("{0}")]
+    Barred(Barred),
     #[error("the user kept changing while signing in")]
     Contended,
     #[error("{0}")]
@@ -72,12 +73,15 @@ impl Failure {
             Self::Unsolicited { .. } => "unsolicited",
             Self::Upstream(code, _) => code,
             Self::CodeRefused(_) => "code_refused",
-            Self::WorkOs(_) => "workos_unavailable",
+            Self::WorkOs(error) => match error.kind {
+                workos::Kind::RateLimited => "workos_rate_limited",
+                _ => "workos_unavailable",
+            },
             Self::SsoToken(_) => "sso_token_refused",
             Self::Email => "invalid_email",
             Self::Refused(refusal) => refusal_class(*refusal).code(),
             Self::OrganizationGone => "company_closed",
-            Self::Deactivated => "user_deactivated",
+            Self::Barred(barred) => barred_class(*barred).code(),
             Self::Contended => "contended",
             Self::Store(_) => "store_unavailable",
             Self::Secrets(_) => "secrets_unavailable",
@@ -103,7 +107,28 @@ impl Failure {
             | Self::Email
             | Self::Refused(_)
             | Self::OrganizationGone
-            | Self::Deactivated => false,
+            | Self::Barred(_) => false,
+        }
+    }
+
+    /// WorkOS's id of the call that failed.
+    pub(crate) fn workos_request(&self) -> Option<&str> {
+        match self {
+            Self::CodeRefused(error) | Self::WorkOs(error) => error.request_id.as_deref(),
+            Self::InvalidState(_)
+            | Self::TooMany(_)
+            | Self::Unsolicited { .. }
+            | Self::Upstream(..)
+            | Self::SsoToken(_)
+            | Self::Email
+            | Self::Refused(_)
+            | Self::OrganizationGone
+            | Self::Barred(_)
+            | Self::Contended
+            | Self::Store(_)
+            | Self::Secrets(_)
+            | Self::Random(_)
+            | Self::Token(_) => None,
         }
     }
 
@@ -128,7 +153,9 @@ impl Failure {
                 Page::AccessRefused { reason: refusal_class(refusal), restart: Some(restart) }
             }
             Self::OrganizationGone => Page::AccessRefused { reason: Refusal::CompanyClosed, restart: None },
-            Self::Deactivated => Page::AccessRefused { reason: Refusal::Deactivated, restart: Some(restart) },
+            Self::Barred(barred) => {
+                Page::AccessRefused { reason: barred_class(barred), restart: Some(restart) }
+            }
             Self::Contended | Self::Store(_) | Self::Secrets(_) | Self::Random(_) | Self::Token(_) => {
                 later(RETRY_AFTER, restart)
             }
@@ -161,7 +188,7 @@ impl From<SignInError> for Failure {
         match error {
             SignInError::Store(error) => Self::Store(error),
             SignInError::Random(error) => Self::Random(error),
-            SignInError::Deactivated => Self::Deactivated,
+            SignInError::Barred(barred) => Self::Barred(barred),
             SignInError::Contended => Self::Contended,
         }
     }
@@ -183,21 +210,13 @@ fn refusal_class(refusal: tenant::Refusal) -> Refusal {
     }
 }
 
-pub(crate) fn client_refused(error: &workos::Error) -> bool {
-    match &error.kind {
-        workos::Kind::Rejected { status: 401, .. } => true,
-        workos::Kind::Rejected { code, .. } => {
-            matches!(code.as_deref(), Some("invalid_client" | "unauthorized_client"))
-        }
-        _ => false,
+fn barred_class(barred: Barred) -> Refusal {
+    match barred {
+        Barred::Deactivated => Refusal::Deactivated,
+        Barred::NotProvisioned => Refusal::NotProvisioned,
     }
 }
 
-/// A code that is refused ends this login. A client that is refused is our own misconfiguration, never the person's.
-pub(crate) fn exchange_failure(error: workos::Error) -> Failure {
-    if error.is_rejection() && !client_refused(&error) {
-        Failure::CodeRefused(error)
-    } else {
-        Failure::WorkOs(error)
-    }
-}
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

@@ -1,14 +1,17 @@
 //! The callback function: the browser comes back from the IdP and leaves with a session.
 //!
-//! The only function that redeems codes. It reads the WorkOS API key and the signing keys, and writes users, sessions
-//! and audit items; it never decides by e-mail address who somebody is.
+//! The only function that redeems codes. It reads the WorkOS API key and the signing keys, and writes users, sessions,
+//! audit items and traces; an e-mail address alone never leads it to an account that somebody signs in to.
 
 mod arrival;
 mod callback;
+mod exchange;
 mod failure;
+mod journey;
 mod sign_in;
 mod sso_token;
 mod tenancy;
+mod unasked;
 mod upstream;
 
 use std::sync::Arc;

@@ -1,13 +1,22 @@
-//! From an admitted profile to a session: resolve the identity, then write user, session and audit in one go.
+//! From an admitted profile to a session: who it is, then user, session, audit and trace in one go.
 //!
-//! The write is conditional on what was read. Another login that created the user first is joined; a user who was
-//! deactivated or signed out everywhere in between is read again, and the leaver's event wins.
+//! The write is conditional on what was read. Another login, or a directory, that created the user first is joined; a
+//! user who was deactivated or signed out everywhere in between is read again, and the leaver's event wins. Who a
+//! person is stands in [`domain::entry`].
 
 use std::time::Duration;
 
 use domain::audit::{AuditAction, AuditContext, AuditEvent};
-use domain::{Gate, IdentityKey, Profile, Rng, RngError, Session, SessionId, Timestamp, User, UserId};
-use store::{CommitOutcome, LoginCommit, SessionRef, Store, StoreError, UserWrite};
+use domain::directory::{Evidence, Known, Notice, UserNotice};
+use domain::entry::{Arrival, Barred, Entry};
+use domain::{
+    Gate, IdentityKey, Profile, Rng, RngError, Session, SessionId, Tenant, Timestamp, User, UserId,
+};
+use store::{
+    CommitOutcome, Door, LoginCommit, Register, SessionRef, Store, StoreError, TraceWrite, UserWrite,
+};
+
+use crate::journey::Journey;
 
 /// Rounds of read and conditional write; each round lost means that somebody else changed this very user.
 const ROUNDS: usize = 3;
@@ -23,8 +32,8 @@ pub(crate) enum SignInError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Random(#[from] RngError),
-    #[error("the user is deactivated")]
-    Deactivated,
+    #[error(transparent)]
+    Barred(#[from] Barred),
     #[error("the user kept changing while signing in")]
     Contended,
 }
@@ -32,6 +41,7 @@ pub(crate) enum SignInError {
 /// One person at the door, admitted to the tenant behind `gate`.
 pub(crate) struct SignIn<'a> {
     pub(crate) profile: &'a Profile,
+    pub(crate) tenant: &'a Tenant,
     pub(crate) gate: &'a Gate,
     pub(crate) idle: Duration,
     pub(crate) absolute: Duration,
@@ -39,7 +49,15 @@ pub(crate) struct SignIn<'a> {
     pub(crate) return_to: &'a str,
     pub(crate) replaces: Option<&'a SessionRef>,
     pub(crate) context: &'a AuditContext,
+    pub(crate) journey: &'a Journey,
     pub(crate) now: Timestamp,
+}
+
+/// What a login writes about the user, what it leaves in the audit log, and what the app hears.
+struct Decision {
+    write: UserWrite,
+    actions: Vec<AuditAction>,
+    notice: Option<Notice>,
 }
 
 impl SignIn<'_> {
@@ -50,25 +68,31 @@ impl SignIn<'_> {
             idp_id: self.profile.idp_id.clone(),
         };
         for _ in 0..ROUNDS {
-            let known = match store.linked_user(&identity).await? {
-                Some(id) => store.user(&identity.organization, &id).await?,
-                None => None,
-            };
-            if known.as_ref().is_some_and(|user| !user.active()) {
-                return Err(SignInError::Deactivated);
-            }
-            let (write, user, actions) = self.write(known, rng)?;
-            let session = self.session(&user, rng)?;
+            let door = store.door(&identity, &self.profile.email, self.now).await?;
+            let gate = door.gate.as_ref().unwrap_or(self.gate);
+            let Decision { write, actions, notice } = self.decide(&door, gate, rng)?;
+            let user = write.user();
+            let session = self.session(user, gate, rng)?;
             let audit = actions
                 .iter()
                 .map(|action| self.audit(*action, &session, rng))
                 .collect::<Result<Vec<_>, RngError>>()?;
+            let claims = door.claims(&identity, &self.profile.email, user);
+            let told = self.journey.succeeded(&user.id);
+            let trace = TraceWrite { trace: &told, written_as: self.journey.written_as() };
+            let register = Register {
+                claims: &claims,
+                notice: notice.as_ref(),
+                forgotten: door.forgotten(),
+                trace: Some(&trace),
+            };
             let commit = LoginCommit {
                 user: write,
                 identity: &identity,
                 session: &session,
                 replaces: self.replaces,
                 audit: &audit,
+                register,
             };
             match store.commit_login(&commit).await? {
                 CommitOutcome::Committed => return Ok(session),
@@ -78,29 +102,53 @@ impl SignIn<'_> {
         Err(SignInError::Contended)
     }
 
-    fn write(&self, known: Option<User>, rng: &Rng) -> Result<(UserWrite, User, Vec<AuditAction>), RngError> {
-        Ok(match known {
-            None => {
+    fn decide(&self, door: &Door, gate: &Gate, rng: &Rng) -> Result<Decision, SignInError> {
+        let known = Known {
+            idp: door.by_idp_id(),
+            email: door.by_email(),
+            users: &door.users,
+            tenant: self.tenant,
+            gate,
+        };
+        let grant = door.grant.as_ref();
+        let (linked, granted) = (door.linked.as_ref(), grant.map(|grant| &grant.user));
+        let entry = Arrival { profile: self.profile, linked, granted, known }.entry()?;
+        let (before, joined) = match entry {
+            Entry::New => {
                 let id = UserId::generate(rng, self.now)?;
-                let user = User::new(id, self.gate.organization.clone(), self.profile, self.now);
-                (
-                    UserWrite::Create(user.clone()),
-                    user,
-                    vec![AuditAction::UserCreated, AuditAction::UserSignedIn],
-                )
+                let user = User::new(id, gate.organization.clone(), self.profile, self.now);
+                return Ok(Decision {
+                    notice: Some(Notice::UserCreated(UserNotice::of(&user, gate))),
+                    write: UserWrite::Create(user),
+                    actions: vec![AuditAction::UserCreated, AuditAction::UserSignedIn],
+                });
             }
-            Some(before) => {
-                let user = before.signed_in_again(self.profile, self.now);
-                let mut actions = vec![AuditAction::UserSignedIn];
-                if user.email != before.email {
-                    actions.push(AuditAction::UserEmailChanged);
+            Entry::Known(before) => (before, None),
+            Entry::Joins(before, Evidence::IdpId) => (before, Some(AuditAction::UserLinkedById)),
+            Entry::Joins(before, Evidence::Email) => (before, Some(AuditAction::UserLinkedByEmail)),
+            Entry::Moves(before) => (before, Some(AuditAction::UserIdentityMoved)),
+        };
+        let user = before.signed_in_again(self.profile, self.now);
+        let mut actions = vec![AuditAction::UserSignedIn];
+        if user.email != before.email {
+            actions.push(AuditAction::UserEmailChanged);
+        }
+        actions.extend(joined);
+        let news = user.revision != before.revision;
+        Ok(Decision {
+            notice: news.then(|| Notice::UserUpdated(UserNotice::of(&user, gate))),
+            write: match (joined, grant) {
+                (None, _) => UserWrite::Update(user),
+                (Some(AuditAction::UserIdentityMoved), Some(grant)) => {
+                    UserWrite::Join(user, Box::new(grant.clone()))
                 }
-                (UserWrite::Update(user.clone()), user, actions)
-            }
+                (Some(_), _) => UserWrite::Link(user),
+            },
+            actions,
         })
     }
 
-    fn session(&self, user: &User, rng: &Rng) -> Result<Session, RngError> {
+    fn session(&self, user: &User, gate: &Gate, rng: &Rng) -> Result<Session, RngError> {
         let mut roles = tokens::clip_roles(self.profile.roles.iter().cloned());
         if roles.is_empty() {
             roles.push(DEFAULT_ROLE.to_owned());
@@ -120,7 +168,7 @@ impl SignIn<'_> {
             idle_seconds: self.idle.as_secs(),
             expires_at: self.now.plus(self.absolute),
             user_generation: user.generation,
-            tenant_generation: self.gate.generation,
+            tenant_generation: gate.generation,
             login_hash: self.login_hash.to_owned(),
             return_to: self.return_to.to_owned(),
             device: self.context.user_agent.clone(),

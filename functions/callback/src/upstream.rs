@@ -8,24 +8,25 @@ use web::pages::SignInFailure;
 /// Longest error code that is looked at; longer ones are not codes.
 const LONGEST_CODE: usize = 64;
 
+pub(crate) const KNOWN: [&str; 14] = [
+    "access_denied",
+    "ambiguous_connection_selector",
+    "connection_domain_invalid",
+    "connection_invalid",
+    "connection_strategy_invalid",
+    "connection_unlinked",
+    "domain_connection_selector_not_allowed",
+    "idp_initiated_sso_disabled",
+    "invalid_connection_selector",
+    "organization_invalid",
+    "oauth_failed",
+    "profile_not_allowed_outside_organization",
+    "server_error",
+    "signin_consent_denied",
+];
+
 /// The stable word of an upstream error code, for logs and metrics.
 pub(crate) fn known_code(error: &str) -> &'static str {
-    const KNOWN: [&str; 14] = [
-        "access_denied",
-        "ambiguous_connection_selector",
-        "connection_domain_invalid",
-        "connection_invalid",
-        "connection_strategy_invalid",
-        "connection_unlinked",
-        "domain_connection_selector_not_allowed",
-        "idp_initiated_sso_disabled",
-        "invalid_connection_selector",
-        "organization_invalid",
-        "oauth_failed",
-        "profile_not_allowed_outside_organization",
-        "server_error",
-        "signin_consent_denied",
-    ];
     if error.len() > LONGEST_CODE {
         return "unknown";
     }

@@ -8,6 +8,7 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::directory::Attributes;
 use domain::session::Ended;
 use domain::{OrganizationId, SessionId, UserId};
 use http::{HeaderMap, Method, StatusCode};
@@ -43,6 +44,8 @@ struct DescribedUser {
     name: String,
     first_name: Option<String>,
     last_name: Option<String>,
+    /// What the tenant's map keeps of a directory's custom attributes.
+    attributes: Attributes,
 }
 
 #[derive(Serialize)]
@@ -165,6 +168,7 @@ fn description(facts: SessionFacts, organization: String, deps: &Deps) -> Descri
             id: user.id,
             first_name: user.first_name,
             last_name: user.last_name,
+            attributes: user.attributes,
         },
         organization: DescribedOrganization { id: seen.organization.clone(), name: organization },
         session: DescribedSession {

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod clock;
 pub mod directory;
 pub mod email;
+pub mod entry;
 pub mod ids;
 pub mod login;
 pub mod login_trace;

@@ -270,6 +270,16 @@ pub fn organization_of(profile: &Profile, selector: &Selector) -> Result<Organiz
     }
 }
 
+/// What a tenant and its environment decided about who may enter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules<'a> {
+    pub unverified: UnverifiedDomainPolicy,
+    /// The public providers that lead into the tenant.
+    pub providers: &'a [Provider],
+    /// The domains that the profile's connection is for; empty: any that the tenant admits.
+    pub domains: &'a [Domain],
+}
+
 /// Whether the profile may enter its tenant. Call after [`organization_of`].
 ///
 /// # Errors
@@ -278,13 +288,12 @@ pub fn admit(
     profile: &Profile,
     selector: &Selector,
     tenant: &Tenant,
-    unverified: UnverifiedDomainPolicy,
-    providers: &[Provider],
+    rules: &Rules<'_>,
 ) -> Result<(), Refusal> {
     let vouched = tenant.vouches_for(profile.email.domain());
     match selector {
         Selector::Provider { provider, .. } => {
-            if !providers.contains(provider) || profile.connection_type != provider.as_str() {
+            if !rules.providers.contains(provider) || profile.connection_type != provider.as_str() {
                 return Err(Refusal::ProviderNotAllowed);
             }
             // Anybody can have a Google account: only the verified domain ties it to the tenant.
@@ -295,14 +304,15 @@ pub fn admit(
             if !connection.state.usable() {
                 return Err(Refusal::ConnectionUnusable);
             }
-            let allowed = match unverified {
+            let named = rules.domains.is_empty() || rules.domains.contains(profile.email.domain());
+            let allowed = match rules.unverified {
                 UnverifiedDomainPolicy::Refuse => vouched,
                 UnverifiedDomainPolicy::AllowWithoutVerifiedDomains => {
                     vouched || !tenant.has_verified_domain()
                 }
                 UnverifiedDomainPolicy::Allow => true,
             };
-            if allowed { Ok(()) } else { Err(Refusal::EmailOutsideDomains) }
+            if allowed && named { Ok(()) } else { Err(Refusal::EmailOutsideDomains) }
         }
     }
 }
@@ -437,7 +447,7 @@ mod tests {
         let other = profile(Some("org_acme"), "conn_gone", "OktaSAML", "ada@acme.com");
         let selector = Selector::Organization(organization("org_acme"));
         let try_state = |state: &str, who: &Profile| {
-            admit(who, &selector, &tenant(state.to_owned().into(), true), UnverifiedDomainPolicy::Refuse, &[])
+            admit(who, &selector, &tenant(state.to_owned().into(), true), &Rules::default())
         };
         for state in ["active", "validating"] {
             assert_eq!(try_state(state, &okta), Ok(()), "{state}");
@@ -465,8 +475,30 @@ mod tests {
         ] {
             let who = profile(Some("org_acme"), "conn_okta", "OktaSAML", email);
             let tenant = tenant(ConnectionState::Active, verified);
-            assert_eq!(admit(&who, &selector, &tenant, policy, &[]), expected, "{email} {policy:?}");
+            let rules = Rules { unverified: policy, ..Rules::default() };
+            assert_eq!(admit(&who, &selector, &tenant, &rules), expected, "{email} {policy:?}");
         }
+    }
+
+    /// A connection that is for some domains lets nobody else in, whatever the policy says of unverified ones.
+    #[test]
+    fn a_connections_own_domains_narrow_it() {
+        let selector = Selector::Organization(organization("org_acme"));
+        let tenant = tenant(ConnectionState::Active, true);
+        let decide = |email: &str, domains: &[&str], unverified| {
+            let domains: Vec<Domain> = domains.iter().map(|domain| Domain::parse(domain).unwrap()).collect();
+            let who = profile(Some("org_acme"), "conn_okta", "OktaSAML", email);
+            admit(&who, &selector, &tenant, &Rules { unverified, providers: &[], domains: &domains })
+        };
+        use UnverifiedDomainPolicy::{Allow, Refuse};
+        assert_eq!(decide("ada@acme.com", &["acme.com"], Refuse), Ok(()));
+        for unverified in [Refuse, Allow] {
+            let elsewhere = decide("ada@acme.com", &["labs.acme.com"], unverified);
+            assert_eq!(elsewhere, Err(Refusal::EmailOutsideDomains));
+        }
+        // The list names domains; it proves none.
+        assert_eq!(decide("eve@else.com", &["else.com"], Refuse), Err(Refusal::EmailOutsideDomains));
+        assert_eq!(decide("eve@else.com", &["else.com"], Allow), Ok(()));
     }
 
     /// R42: an OAuth account enters only through an allowed provider and a verified domain, whatever the policy.
@@ -476,7 +508,8 @@ mod tests {
         let tenant = tenant(ConnectionState::Active, true);
         let decide = |kind: &str, email: &str, providers: &[Provider]| {
             let who = profile(None, "conn_google", kind, email);
-            admit(&who, &google(), &tenant, UnverifiedDomainPolicy::Allow, providers)
+            let rules = Rules { unverified: UnverifiedDomainPolicy::Allow, providers, domains: &[] };
+            admit(&who, &google(), &tenant, &rules)
         };
         assert_eq!(decide("GoogleOAuth", "ada@acme.com", &allowed), Ok(()));
         assert_eq!(decide("GoogleOAuth", "ada@gmail.com", &allowed), Err(Refusal::EmailOutsideDomains));

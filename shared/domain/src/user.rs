@@ -75,6 +75,7 @@ impl User {
             first_name: clip(profile.first_name.as_deref()),
             last_name: clip(profile.last_name.as_deref()),
             last_login_at: Some(now),
+            revision: 1,
             ..Self::provisioned(id, organization, 0, now)
         }
     }
@@ -99,16 +100,32 @@ impl User {
         }
     }
 
-    /// The same person, with what the IdP says today. Id, status and generation stay.
+    /// The same person, with what the IdP says today. Id, status and generation stay. Whom directories describe they
+    /// describe alone: a login only adds what they left out.
     #[must_use]
     pub fn signed_in_again(&self, profile: &Profile, now: Timestamp) -> Self {
-        Self {
-            email: Some(profile.email.clone()),
-            first_name: clip(profile.first_name.as_deref()).or_else(|| self.first_name.clone()),
-            last_name: clip(profile.last_name.as_deref()).or_else(|| self.last_name.clone()),
+        let (email, described) = (Some(profile.email.clone()), !self.directories.is_empty());
+        let newest = |own: &Option<String>, said: &Option<String>| {
+            let said = clip(said.as_deref());
+            if described { own.clone().or(said) } else { said.or_else(|| own.clone()) }
+        };
+        let mut again = Self {
+            email: if described { self.email.clone().or(email) } else { email },
+            first_name: newest(&self.first_name, &profile.first_name),
+            last_name: newest(&self.last_name, &profile.last_name),
             last_login_at: Some(now),
             ..self.clone()
+        };
+        if !again.same_labels(self) {
+            again.revision = again.revision.saturating_add(1);
         }
+        again
+    }
+
+    /// Whether name and address are the same.
+    pub fn same_labels(&self, other: &Self) -> bool {
+        (&self.email, &self.first_name, &self.last_name)
+            == (&other.email, &other.first_name, &other.last_name)
     }
 
     pub fn active(&self) -> bool {
@@ -183,6 +200,40 @@ mod tests {
         );
         assert_eq!(again.email, Some(EmailAddress::parse("ada.l@acme.com").unwrap()));
         assert_eq!(again.display_name(), "Ada");
+    }
+
+    /// The app hears of what changed and of nothing else: only that raises the revision.
+    #[test]
+    fn a_login_that_changes_nothing_is_no_news() {
+        let (id, organization) =
+            (UserId::parse("user_1").unwrap(), OrganizationId::parse("org_acme").unwrap());
+        let now = Timestamp::from_seconds(1);
+        let user = User::new(id, organization, &profile("ada@acme.com", Some("Ada")), now);
+        assert_eq!(user.revision, 1);
+        assert_eq!(user.signed_in_again(&profile("ada@acme.com", Some("Ada")), now).revision, 1);
+        assert_eq!(user.signed_in_again(&profile("ada@acme.com", None), now).revision, 1);
+        assert_eq!(user.signed_in_again(&profile("ada@acme.com", Some("Augusta")), now).revision, 2);
+    }
+
+    /// A directory's word about its people is the last: a login adds what it left out and changes nothing.
+    #[test]
+    fn whom_a_directory_describes_a_login_does_not() {
+        let (id, organization) =
+            (UserId::parse("user_1").unwrap(), OrganizationId::parse("org_acme").unwrap());
+        let member = DirectoryUserId::parse("directory_user_1").unwrap();
+        let link = DirectoryLink {
+            directory: crate::ids::DirectoryId::parse("directory_1").unwrap(),
+            state: crate::directory::DirectoryUserState::Active,
+        };
+        let brought = User {
+            email: Some(EmailAddress::parse("ada@acme.com").unwrap()),
+            directories: [(member, link)].into(),
+            ..User::provisioned(id, organization, 0, Timestamp::from_seconds(1))
+        };
+        let again =
+            brought.signed_in_again(&profile("ada.l@acme.com", Some("Ada")), Timestamp::from_seconds(2));
+        assert_eq!((again.address().as_str(), again.first_name.as_deref()), ("ada@acme.com", Some("Ada")));
+        assert!(again.has_signed_in());
     }
 
     #[test]

@@ -23,8 +23,10 @@ use crate::Store;
 use crate::error::{Cause, StoreError};
 
 pub use listing::ItemPage;
+pub(crate) use listing::key_of;
 pub use outbox::{OUTBOX_SHARDS, OutboxNotice};
 pub use seen::SeenEvent;
+pub(crate) use writes::unchanged_claim;
 
 /// Rounds of read, plan and conditional write. A round is lost only to somebody who changed the same person, group or
 /// claim, so even a burst about one person comes through.

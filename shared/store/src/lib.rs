@@ -7,6 +7,7 @@
 
 mod audit;
 mod directory;
+mod door;
 mod error;
 mod finding;
 mod item;
@@ -27,6 +28,7 @@ use aws_sdk_dynamodb::Client;
 use domain::Rng;
 
 pub use directory::{Applier, ItemPage, OUTBOX_SHARDS, OutboxNotice, SeenEvent};
+pub use door::{ClaimWrite, Door};
 pub use error::{Cause, StoreError};
 pub use finding::TenantPage;
 pub use limits::{Limit, Limiter, Verdict};
@@ -36,7 +38,8 @@ pub use public_keys::KeyCache;
 pub use sessions::SessionFacts;
 pub use tenant_settings::SettingsOutcome;
 pub use tenants::{TenantEntry, TenantRecord};
-pub use users::{CommitOutcome, LoginCommit, SessionRef, UserWrite};
+pub use traces::TraceWrite;
+pub use users::{CommitOutcome, LoginCommit, Register, SessionRef, UserWrite};
 
 /// Names of the two tables.
 #[derive(Clone, Debug)]

@@ -4,9 +4,11 @@
 //! for. A pointer by request id, in the ephemeral table, leads from the id on an error page to the trace. A trace that
 //! cannot be written must never cost anybody a login.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{LoginTrace, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::Store;
 use crate::error::{StoreError, failed};
@@ -26,6 +28,13 @@ struct TracePointer {
     id: String,
     #[serde(with = "domain::clock::as_seconds")]
     expires_at: Timestamp,
+}
+
+/// A trace that is written over what was there. `written_as` is the tenant under which it was written before.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceWrite<'a> {
+    pub trace: &'a LoginTrace,
+    pub written_as: Option<&'a OrganizationId>,
 }
 
 impl Store {
@@ -62,6 +71,23 @@ impl Store {
         let (put, deleted) = tokio::join!(put, delete);
         put.map_err(failed(operation))?;
         deleted.map_err(failed(operation))?;
+        Ok(())
+    }
+
+    /// As items of the transaction that ends the login well: the one is there exactly when the other is.
+    pub(crate) fn add_trace(
+        &self,
+        operation: &'static str,
+        write: &TraceWrite<'_>,
+        items: &mut Vec<TransactWriteItem>,
+    ) -> Result<(), StoreError> {
+        let TraceWrite { trace, written_as } = write;
+        let key = keys::trace(trace.organization.as_ref(), trace.started_at, &trace.id);
+        items.push(self.put(operation, &key, *trace, None)?);
+        let old = keys::trace(*written_as, trace.started_at, &trace.id);
+        if old != key {
+            items.push(self.delete(operation, &old, None)?);
+        }
         Ok(())
     }
 

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::audit::AuditEvent;
+use domain::directory::Notice;
 use domain::{IdentityKey, OrganizationId, Session, SessionId, Timestamp, User, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
+use crate::door::ClaimWrite;
 use crate::error::{StoreError, cancelled, condition_failed, contended, failed};
-use crate::item::{decode, number, text};
+use crate::item::{decode, encode_at, number, text};
 use crate::moves::{ConnectionPerson, MoveGrant};
+use crate::traces::TraceWrite;
 use crate::{keys, schema};
 
 /// Tries of a transaction that only meets other transactions: several tabs of one person at nine o'clock.
@@ -28,8 +31,19 @@ pub enum UserWrite {
     Create(User),
     /// The user exists, was active and had this generation when it was read.
     Update(User),
+    /// As `Update`, and the identity is new: a directory knows the person.
+    Link(User),
     /// As `Update`, and the identity is new: an operator moved the person to this connection. The grant is used up.
     Join(User, Box<MoveGrant>),
+}
+
+impl UserWrite {
+    /// The user as they will be.
+    pub const fn user(&self) -> &User {
+        match self {
+            Self::Create(user) | Self::Update(user) | Self::Link(user) | Self::Join(user, _) => user,
+        }
+    }
 }
 
 /// Everything a login writes, all or nothing.
@@ -41,6 +55,21 @@ pub struct LoginCommit<'a> {
     /// The session that this browser held before: it ends with the new one's start (R27).
     pub replaces: Option<&'a SessionRef>,
     pub audit: &'a [AuditEvent],
+    pub register: Register<'a>,
+}
+
+/// What a login puts down where directories look for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Register<'a> {
+    /// The person's claims, as far as they are new.
+    pub claims: &'a [ClaimWrite],
+    /// What the app hears. An existing user's name and address are written only with it, and only over the revision
+    /// that was read.
+    pub notice: Option<&'a Notice>,
+    /// The user whom the identity led to and who has been forgotten: the identity is free again.
+    pub forgotten: Option<&'a UserId>,
+    /// What is told of this login afterwards.
+    pub trace: Option<&'a TraceWrite<'a>>,
 }
 
 /// The three ids that lead to a session record.
@@ -54,9 +83,9 @@ pub struct SessionRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitOutcome {
     Committed,
-    /// Another login created this identity's user meanwhile: read again and join.
+    /// Another login created this identity's user meanwhile, or a directory brought the person: read again and join.
     IdentityTaken,
-    /// The user was deactivated or signed out everywhere since it was read: the leaver's event wins.
+    /// The user was changed, deactivated or signed out everywhere since it was read: the leaver's event wins.
     UserChanged,
 }
 
@@ -89,27 +118,31 @@ impl Store {
     /// When the database does not answer, or other transactions on the same user keep winning.
     pub async fn commit_login(&self, commit: &LoginCommit<'_>) -> Result<CommitOutcome, StoreError> {
         let operation = "commit login";
-        let LoginCommit { user, identity, session, replaces, audit } = commit;
+        let LoginCommit { user, identity, session, replaces, audit, register } = commit;
         let absent = Some("attribute_not_exists(pk)");
         let mut items = Vec::with_capacity(audit.len() + 3);
         match user {
             UserWrite::Create(user) => {
-                let link = Link { user: user.id.clone() };
-                items.push(self.put(operation, &keys::identity(identity), &link, absent)?);
+                items.push(self.link(operation, identity, &user.id, register.forgotten)?);
                 items.push(self.put(operation, &keys::user(&user.organization, &user.id), user, absent)?);
                 items.push(self.person_of_connection(operation, identity, &user.id)?);
             }
-            UserWrite::Update(user) => items.push(self.signed_in_again(operation, user)?),
+            UserWrite::Update(user) => items.push(self.signed_in_again(operation, user, register)?),
+            UserWrite::Link(user) => {
+                items.push(self.link(operation, identity, &user.id, register.forgotten)?);
+                items.push(self.signed_in_again(operation, user, register)?);
+                items.push(self.person_of_connection(operation, identity, &user.id)?);
+            }
             UserWrite::Join(user, grant) => {
-                let link = Link { user: user.id.clone() };
-                items.push(self.put(operation, &keys::identity(identity), &link, absent)?);
-                items.push(self.signed_in_again(operation, user)?);
+                items.push(self.link(operation, identity, &user.id, None)?);
+                items.push(self.signed_in_again(operation, user, register)?);
                 let grant = keys::move_grant(&grant.organization, &grant.to, &grant.email);
                 items.push(self.delete(operation, &grant, Some("attribute_exists(pk)"))?);
                 items.push(self.person_of_connection(operation, identity, &user.id)?);
             }
         }
         let key = keys::session(&session.organization, &session.user, &session.id);
+        let own = items.len();
         items.push(self.put(operation, &key, session, absent)?);
         if let Some(SessionRef { organization, user, session }) = replaces {
             items.push(self.delete(operation, &keys::session(organization, user, session), None)?);
@@ -117,15 +150,30 @@ impl Store {
         for event in *audit {
             items.push(self.audit(operation, event)?);
         }
-        let reasons = self.transact(operation, items).await?;
-        let unmet = |index: usize| reasons.as_ref().is_some_and(|unmet| unmet.contains(&index));
-        Ok(match user {
-            UserWrite::Create(_) if unmet(0) => CommitOutcome::IdentityTaken,
-            UserWrite::Update(_) if unmet(0) => CommitOutcome::UserChanged,
-            // The grant is gone because somebody was quicker with it.
-            UserWrite::Join(..) if unmet(0) || unmet(2) => CommitOutcome::IdentityTaken,
-            UserWrite::Join(..) if unmet(1) => CommitOutcome::UserChanged,
-            UserWrite::Create(_) | UserWrite::Update(_) | UserWrite::Join(..) => CommitOutcome::Committed,
+        if let Some(notice) = register.notice {
+            let (person, now) = (user.user(), session.created_at);
+            items.push(self.put_notice(operation, &person.organization, notice, person.revision, now)?);
+        }
+        if let Some(trace) = register.trace {
+            self.add_trace(operation, trace, &mut items)?;
+        }
+        for claim in register.claims {
+            items.push(self.put_claim(operation, &identity.organization, claim)?);
+        }
+        let Some(unmet) = self.transact(operation, items).await? else { return Ok(CommitOutcome::Committed) };
+        // Nobody else makes this session's id: it is there because a try whose answer was lost had come through.
+        if unmet.contains(&own) {
+            return Ok(CommitOutcome::Committed);
+        }
+        let changed = match user {
+            UserWrite::Create(_) => None,
+            UserWrite::Update(_) => Some(0),
+            UserWrite::Link(_) | UserWrite::Join(..) => Some(1),
+        };
+        Ok(match changed {
+            Some(index) if unmet.contains(&index) => CommitOutcome::UserChanged,
+            // Somebody put the same person down a moment ago, or was quicker with the grant.
+            _ => CommitOutcome::IdentityTaken,
         })
     }
 
@@ -141,25 +189,65 @@ impl Store {
         self.put(operation, &key, &person, None)
     }
 
-    /// Only the attributes that a login may change: whatever else the item holds is not ours to overwrite.
-    fn signed_in_again(&self, operation: &'static str, user: &User) -> Result<TransactWriteItem, StoreError> {
+    /// The identity's way to its user. One that leads to somebody forgotten may be taken over.
+    fn link(
+        &self,
+        operation: &'static str,
+        identity: &IdentityKey,
+        user: &UserId,
+        forgotten: Option<&UserId>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let key = keys::identity(identity);
+        let put = Put::builder().table_name(&self.tables.identity).set_item(Some(encode_at(
+            operation,
+            &key,
+            &Link { user: user.clone() },
+        )?));
+        let put = match forgotten {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(gone) => put
+                .condition_expression("attribute_not_exists(pk) OR #user = :gone")
+                .expression_attribute_names("#user", "user")
+                .expression_attribute_values(":gone", text(gone.as_str())),
+        };
+        let put = put.build().map_err(|why| StoreError::unreadable(operation, why))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Only the attributes that a login may change: whatever else the item holds is not ours to overwrite. Name and
+    /// address only when they changed: a directory may have written newer ones since they were read.
+    fn signed_in_again(
+        &self,
+        operation: &'static str,
+        user: &User,
+        register: &Register<'_>,
+    ) -> Result<TransactWriteItem, StoreError> {
         let key = keys::user(&user.organization, &user.id);
-        let name = |name: &Option<String>| name.clone().map_or(AttributeValue::Null(true), AttributeValue::S);
-        let update = Update::builder()
+        let mut set = "last_login_at = :now".to_owned();
+        let mut condition = "#status = :active AND generation = :generation".to_owned();
+        let mut update = Update::builder()
             .table_name(&self.tables.identity)
             .key(schema::PARTITION, key.pk())
             .key(schema::SORT, key.sk())
-            .update_expression(
-                "SET email = :email, first_name = :first, last_name = :last, last_login_at = :now",
-            )
-            .condition_expression("#status = :active AND generation = :generation")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":active", text("active"))
             .expression_attribute_values(":generation", number(user.generation))
-            .expression_attribute_values(":email", text(user.address()))
-            .expression_attribute_values(":first", name(&user.first_name))
-            .expression_attribute_values(":last", name(&user.last_name))
-            .expression_attribute_values(":now", number(user.last_login_at.map_or(0, Timestamp::millis)))
+            .expression_attribute_values(":now", number(user.last_login_at.map_or(0, Timestamp::millis)));
+        if register.notice.is_some() {
+            let name =
+                |name: &Option<String>| name.clone().map_or(AttributeValue::Null(true), AttributeValue::S);
+            set.push_str(", email = :email, first_name = :first, last_name = :last, revision = :revision");
+            condition.push_str(" AND (revision = :read OR attribute_not_exists(revision))");
+            update = update
+                .expression_attribute_values(":email", text(user.address()))
+                .expression_attribute_values(":first", name(&user.first_name))
+                .expression_attribute_values(":last", name(&user.last_name))
+                .expression_attribute_values(":revision", number(user.revision))
+                .expression_attribute_values(":read", number(user.revision.saturating_sub(1)));
+        }
+        let update = update
+            .update_expression(format!("SET {set}"))
+            .condition_expression(condition)
             .build()
             .map_err(|why| StoreError::unreadable(operation, why))?;
         Ok(TransactWriteItem::builder().update(update).build())

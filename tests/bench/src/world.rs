@@ -194,6 +194,7 @@ async fn fill(store: &Store, ring: &KeyRing) -> Result<String> {
         session: &session,
         replaces: None,
         audit: &[],
+        register: Default::default(),
     };
     store.commit_login(&commit).await?;
 

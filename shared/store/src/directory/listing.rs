@@ -20,7 +20,7 @@ pub struct ItemPage<T> {
 }
 
 /// The key of an item.
-pub(super) fn key_of(item: &Item) -> Option<Key> {
+pub(crate) fn key_of(item: &Item) -> Option<Key> {
     let part = |name: &str| item.get(name).and_then(|part| part.as_s().ok()).cloned();
     Some(Key { pk: part(schema::PARTITION)?, sk: part(schema::SORT)? })
 }

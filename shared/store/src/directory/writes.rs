@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use domain::audit::{Actor, AuditContext, AuditEvent};
 use domain::directory::{
-    AuditNote, ChangeStamp, Directory, DirectoryGroup, DirectoryUser, GateChange, Membership, Origin, Write,
+    AuditNote, ChangeStamp, Claim, Directory, DirectoryGroup, DirectoryUser, GateChange, Membership, Origin,
+    Write,
 };
 use domain::{EventId, OrganizationId, Timestamp, User, UserId};
 use serde::Serialize;
@@ -75,6 +76,34 @@ impl Guard {
     fn values(&self) -> Option<HashMap<String, AttributeValue>> {
         (!self.values.is_empty()).then(|| self.values.clone())
     }
+}
+
+/// A claim, on condition that it is as it was read.
+pub(crate) fn unchanged_claim(
+    operation: &'static str,
+    table: &str,
+    key: &Key,
+    claim: &Claim,
+    read: Option<&Item>,
+) -> Result<TransactWriteItem, StoreError> {
+    guarded_put(operation, table, encode_at(operation, key, claim)?, &Guard::unchanged(read, CLAIM))
+}
+
+fn guarded_put(
+    operation: &'static str,
+    table: &str,
+    item: Item,
+    guard: &Guard,
+) -> Result<TransactWriteItem, StoreError> {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression(&guard.condition)
+        .set_expression_attribute_names(guard.names())
+        .set_expression_attribute_values(guard.values())
+        .build()
+        .map_err(|why| StoreError::unreadable(operation, why))?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 /// One plan on its way to items.
@@ -295,15 +324,7 @@ impl Writer<'_> {
 
     fn put_item(&mut self, key: &Key, item: Item, attributes: &[&str]) -> Result<(), StoreError> {
         let guard = Guard::unchanged(self.scene.read.item(key), attributes);
-        let put = Put::builder()
-            .table_name(&self.store.tables.identity)
-            .set_item(Some(item))
-            .condition_expression(&guard.condition)
-            .set_expression_attribute_names(guard.names())
-            .set_expression_attribute_values(guard.values())
-            .build()
-            .map_err(|why| self.broken(why))?;
-        self.items.push(TransactWriteItem::builder().put(put).build());
+        self.items.push(guarded_put(self.operation, &self.store.tables.identity, item, &guard)?);
         Ok(())
     }
 

@@ -80,6 +80,7 @@ async fn a_grant_is_used_once_by_the_person_it_is_for() {
                 session: &session,
                 replaces: None,
                 audit: &events,
+                register: Default::default(),
             };
             store.commit_login(&commit).await.unwrap()
         }
@@ -136,6 +137,7 @@ async fn a_deactivated_person_does_not_join() {
         session: &session,
         replaces: None,
         audit: &[],
+        register: Default::default(),
     };
     assert_eq!(store.commit_login(&commit).await.unwrap(), CommitOutcome::UserChanged);
 }

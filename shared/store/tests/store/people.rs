@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use domain::audit::AuditAction;
+use domain::directory::{Notice, UserNotice};
 use domain::tenant::ConnectionState;
-use domain::{EmailAddress, User};
-use store::{CommitOutcome, LoginCommit, SessionRef, UserWrite};
+use domain::{EmailAddress, Gate, User};
+use store::{CommitOutcome, LoginCommit, Register, SessionRef, UserWrite};
 
 use crate::support::{
     NOW, audit, connection, identity, items, organization, session, sign_in, states, store, tenant, user,
@@ -41,6 +42,7 @@ async fn concurrent_first_logins_make_one_user() {
                     session: &session,
                     replaces: None,
                     audit: &[audit(&user, &format!("audit-{n}"), AuditAction::UserCreated)],
+                    register: Default::default(),
                 };
                 (user.id, store.commit_login(&commit).await.unwrap())
             })
@@ -79,6 +81,7 @@ async fn concurrent_logins_of_one_person_all_commit() {
                     session: &session,
                     replaces: None,
                     audit: &[],
+                    register: Default::default(),
                 };
                 store.commit_login(&commit).await.unwrap()
             })
@@ -108,6 +111,7 @@ async fn a_leavers_event_wins_over_a_login_half_way() {
         session: &session,
         replaces: None,
         audit: &[audit(&ada, "audit-late", AuditAction::UserSignedIn)],
+        register: Default::default(),
     };
     assert_eq!(store.commit_login(&stale).await.unwrap(), CommitOutcome::UserChanged);
     assert_eq!(items(&store).await, before);
@@ -131,6 +135,7 @@ async fn a_new_session_replaces_the_one_before() {
         session: &second,
         replaces: Some(&replaced),
         audit: &[],
+        register: Default::default(),
     };
     assert_eq!(store.commit_login(&commit).await.unwrap(), CommitOutcome::Committed);
     assert!(store.session(&ada.organization, &ada.id, &first.id).await.unwrap().is_none());
@@ -145,18 +150,25 @@ async fn signing_in_again_changes_the_label_and_keeps_the_person() {
     let renamed = User {
         email: Some(EmailAddress::parse("ada.l@acme.com").unwrap()),
         last_login_at: Some(NOW.plus(Duration::from_secs(60))),
+        revision: ada.revision + 1,
         ..ada.clone()
     };
     let session = session(&renamed, "sess_2");
+    let notice = Notice::UserUpdated(UserNotice::of(&renamed, &Gate::new(ada.organization.clone())));
     let commit = LoginCommit {
         user: UserWrite::Update(renamed.clone()),
         identity: &identity("org_acme", "conn_okta", "idp-1"),
         session: &session,
         replaces: None,
         audit: &[],
+        register: Register { notice: Some(&notice), ..Register::default() },
     };
     assert_eq!(store.commit_login(&commit).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(store.user(&ada.organization, &ada.id).await.unwrap(), Some(renamed));
+    // Over a revision that is not there any more nothing is written.
+    let again = crate::support::session(&ada, "sess_3");
+    let commit = LoginCommit { session: &again, ..commit };
+    assert_eq!(store.commit_login(&commit).await.unwrap(), CommitOutcome::UserChanged);
 }
 
 #[tokio::test]

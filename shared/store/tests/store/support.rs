@@ -150,6 +150,7 @@ pub(crate) async fn sign_in(store: &Store, organization_id: &str, n: u32) -> (Us
         session: &session,
         replaces: None,
         audit: &[audit(&user, &format!("audit-{n}"), AuditAction::UserSignedIn)],
+        register: Default::default(),
     };
     assert_eq!(store.commit_login(&commit).await.unwrap(), CommitOutcome::Committed);
     (user, session)

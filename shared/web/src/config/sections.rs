@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::Url;
 
+use domain::tenant::TenantPolicy;
 use domain::{Domain, EmailAddress, Origin, ReturnPolicy};
 
 use super::Reader;
@@ -131,6 +132,17 @@ impl SessionSettings {
             audience: audience.unwrap_or_else(|| site.public_url.to_string()),
             cookie: domain.map_or(CookieScope::Host, CookieScope::Domain),
         })
+    }
+}
+
+impl SessionSettings {
+    /// How long a session of a tenant may idle, and how long it may last: as the tenant decided, within what the
+    /// environment can keep. Retired keys are kept for the longest session, and activity is seen only when a token is
+    /// renewed (R28).
+    pub fn lifetimes(&self, policy: &TenantPolicy) -> (Duration, Duration) {
+        let own = |seconds: Option<u64>, usual: Duration| seconds.map_or(usual, Duration::from_secs);
+        let idle = own(policy.session_idle_seconds, self.idle).max(3 * self.token_life);
+        (idle, own(policy.session_absolute_seconds, self.absolute).min(self.absolute))
     }
 }
 

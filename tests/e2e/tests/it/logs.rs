@@ -26,6 +26,8 @@ fn secrets_of(browser: &Browser, stack: &Stack) -> Vec<String> {
     values
         .split("; ")
         .filter_map(|cookie| cookie.split_once('='))
+        // Where this browser was last: ids, which are in every line anyway.
+        .filter(|(name, _)| *name != "__Host-last")
         .map(|(_, value)| value.to_owned())
         .collect()
 }

@@ -100,7 +100,7 @@ async fn a_login_by(event: Event) {
     assert_eq!(answer["statusCode"], 303, "{answer}");
     assert_eq!(location(&answer), stack.url("/dashboard"));
     let names: Vec<_> = set.iter().map(|cookie| (cookie.name == SESSION, cookie.clears())).collect();
-    assert_eq!(set.len(), 2, "the session's and the login's: {set:?}");
+    assert_eq!(set.len(), 3, "the session's, the login's, and where it was: {set:?}");
     assert!(names.contains(&(true, false)) && names.contains(&(false, true)), "{names:?}");
     assert_eq!(browser.flows().len(), 4);
 
