@@ -4,11 +4,10 @@
 //! data up to a day old serve. What WorkOS refuses definitively (the organization is gone) is not trouble but
 //! an answer, and is never papered over with old data.
 
-use domain::tenant::{TenantConnection, TenantDomain};
-use domain::{Domain, OrganizationId, Selector, Tenant, Timestamp};
+use domain::{OrganizationId, Selector, Tenant, Timestamp};
 use net::Deadline;
 use store::{Store, StoreError, TenantRecord};
-use workos::{ApiKey, Client, Connection, Organization};
+use workos::{ApiKey, Client};
 
 /// Why there is no tenant to enter.
 #[derive(Debug, thiserror::Error)]
@@ -94,30 +93,6 @@ impl Tenancy<'_> {
             workos::Kind::Rejected { status: 404, .. } => TenancyError::Gone,
             _ => TenancyError::WorkOs(error),
         };
-        Ok(describe(described.map_err(gone)?, connections.map_err(gone)?, self.now))
-    }
-}
-
-fn describe(organization: Organization, connections: Vec<Connection>, now: Timestamp) -> Tenant {
-    let domain = |known: &workos::OrganizationDomain| {
-        // A domain that does not parse can vouch for nobody.
-        Domain::parse(&known.domain)
-            .ok()
-            .map(|domain| TenantDomain { domain, verified: known.state.is_verified() })
-    };
-    Tenant {
-        domains: organization.domains.iter().filter_map(domain).collect(),
-        connections: connections
-            .into_iter()
-            .map(|connection| TenantConnection {
-                id: connection.id,
-                name: connection.name,
-                connection_type: connection.connection_type.as_str().to_owned(),
-                state: connection.state,
-            })
-            .collect(),
-        organization: organization.id,
-        name: organization.name,
-        refreshed_at: now,
+        Ok(described.map_err(gone)?.tenant(connections.map_err(gone)?, self.now))
     }
 }
