@@ -16,7 +16,7 @@ use http::header::LOCATION;
 use net::Deadline;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use store::{CommitOutcome, LoginCommit, Store, StoreError, UserWrite};
+use store::{CommitOutcome, LoginCommit, Register, Store, StoreError, UserWrite};
 use tokens::{Expected, KeyRing, SessionClaims};
 use url::Url;
 use workos::{ApiKey, BaseUrl, Client, ClientId};
@@ -244,13 +244,18 @@ impl Seeder {
             return_to: self.return_to.clone(),
             device: "Mozilla/5.0 (X11; Linux x86_64) Chrome/148.0.0.0".to_owned(),
         };
+        let claims = self.store.door(&identity, &profile.email, now).await?.claims(
+            &identity,
+            &profile.email,
+            write.user(),
+        );
         let commit = LoginCommit {
             user: write,
             identity: &identity,
             session: &session,
             replaces: None,
             audit: &[],
-            register: Default::default(),
+            register: Register { claims: &claims, ..Register::default() },
         };
         match self.store.commit_login(&commit).await? {
             CommitOutcome::Committed => Ok(session),

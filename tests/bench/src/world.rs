@@ -11,7 +11,7 @@ use domain::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::{LoginCommit, Store, Tables, UserWrite};
+use store::{LoginCommit, Register, Store, Tables, UserWrite};
 use tokens::{Expected, KeyRing, PrivateKey, SessionClaims};
 use web::config::AwsSettings;
 
@@ -188,13 +188,15 @@ async fn fill(store: &Store, ring: &KeyRing) -> Result<String> {
         device: "benchmark".to_owned(),
     };
     let identity = IdentityKey { organization, connection, idp_id: IDP_ID.to_owned() };
+    // Somebody who has been here before: their claims are put down.
+    let claims = store.door(&identity, &profile.email, now).await?.claims(&identity, &profile.email, &user);
     let commit = LoginCommit {
         user: UserWrite::Create(user),
         identity: &identity,
         session: &session,
         replaces: None,
         audit: &[],
-        register: Default::default(),
+        register: Register { claims: &claims, ..Register::default() },
     };
     store.commit_login(&commit).await?;
 

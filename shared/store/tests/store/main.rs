@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod directory;
+mod door;
 mod finding;
 mod keys_item;
 mod limits;
