@@ -68,7 +68,7 @@ pub(crate) async fn callback(
         Arrival::Code { code, state } => visit.finish(&code, &state).await,
         Arrival::Error { error, state } => visit.refused_upstream(&error, &state).await,
         Arrival::Unsolicited { connection } => visit.unsolicited(connection).await,
-        Arrival::Stray { error } => Err(visit.stray(&error)),
+        Arrival::Stray { error } => Err(visit.ended(Failure::upstream(&error))),
         Arrival::Unusable => visit.no_login("unusable query").await,
     };
     match outcome {
@@ -292,9 +292,15 @@ impl Visit<'_> {
         Journey::stray(&self.ctx.request_id, shared.clock(), shared.rng())
     }
 
-    /// An end of which no more is known than that it came.
+    /// An end of which no more is known than that it came. Told as long as nobody makes a habit of it: such a request
+    /// needs nothing that is hard to make up.
     pub(crate) fn ended(&self, failure: Failure) -> Ended {
-        Ended { journey: Some(self.journey()), ..self.untold(failure) }
+        let (limit, address) = (&self.deps.settings.stray_traces, self.ctx.client.limit_key());
+        let journey = match self.deps.limiter.count_here(limit, &address, self.now) {
+            Verdict::Over { .. } => None,
+            Verdict::Within | Verdict::Uncounted => Some(self.journey()),
+        };
+        Ended { journey, ..self.untold(failure) }
     }
 
     /// An end that is not worth a write.
@@ -311,10 +317,11 @@ impl Visit<'_> {
         } else {
             tracing::warn!(login.reason = reason, error = %failure, "login refused: {failure}");
         }
-        if let Some(journey) = journey
-            && !journey.failed(&self.deps.store, reason, failure.workos_request()).await
-        {
-            metrics.count("login_trace_lost");
+        if let Some(journey) = journey {
+            let (request, deadline) = (failure.workos_request(), self.ctx.deadline);
+            if !journey.failed(&self.deps.store, reason, request, deadline).await {
+                metrics.count("login_trace_lost");
+            }
         }
         let page = failure.page(restart).respond(self.deps.shared.site(), self.ctx);
         match clear {

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use domain::login_trace::Step;
 use domain::{Clock, Login, LoginTrace, OrganizationId, Profile, Rng, Selector, UserId};
+use net::Deadline;
 use store::{Store, StoreError};
 
-/// How long a page waits for its trace.
+/// How long a page waits for its trace, and how long when the request's time is over.
 const PATIENCE: Duration = Duration::from_millis(500);
+const LEAST: Duration = Duration::from_millis(100);
 /// The latest requests of a login that lead to its trace: pages that asked, and the one that failed.
 const MOST_POINTERS: usize = 4;
 
@@ -85,9 +87,16 @@ impl Journey {
     }
 
     /// Writes down how it ended. `false` when that was not possible in a moment.
-    pub(crate) async fn failed(mut self, store: &Store, reason: &str, workos_request: Option<&str>) -> bool {
+    pub(crate) async fn failed(
+        mut self,
+        store: &Store,
+        reason: &str,
+        workos_request: Option<&str>,
+        deadline: Deadline,
+    ) -> bool {
         self.trace.failed(reason, workos_request, self.clock.now());
-        match tokio::time::timeout(PATIENCE, self.write(store)).await {
+        let patience = deadline.cap(PATIENCE).max(LEAST);
+        match tokio::time::timeout(patience, self.write(store)).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::warn!(error = %error, "the trace of a login is lost: {error}");

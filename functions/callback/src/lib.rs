@@ -55,6 +55,8 @@ struct Settings {
     idp_initiated: IdpInitiated,
     callbacks: Limit,
     invalid_states: Limit,
+    /// Traces of callbacks that belong to no login.
+    stray_traces: Limit,
 }
 
 impl Deps {
@@ -114,6 +116,11 @@ impl Deps {
                     callbacks: Limit { name: "callbacks", per_minute: limits.callbacks.into(), shards: 1 },
                     invalid_states: Limit {
                         name: "invalid_states",
+                        per_minute: limits.invalid_states.into(),
+                        shards: 1,
+                    },
+                    stray_traces: Limit {
+                        name: "stray_traces",
                         per_minute: limits.invalid_states.into(),
                         shards: 1,
                     },

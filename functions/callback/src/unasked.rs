@@ -1,9 +1,9 @@
 //! Callbacks that no login here is waiting for: a reload, the back button, a second tab, a tile in the IdP's portal, an
 //! attack.
 //!
-//! Somebody who is signed in goes on to the app; nobody else gets anything, and nothing is redeemed. Without a cookie
-//! of ours all of this is decided before any I/O, so it leaves no trace either: whoever sends made-up states must not
-//! make us write (R02).
+//! Somebody who is signed in goes on to the app; nobody else gets anything, and nothing is redeemed. A state without
+//! its cookie is refused before any I/O, so it leaves no trace either: whoever makes up states must not make us
+//! write (R02).
 
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::tenant::IdpInitiated;
@@ -22,7 +22,8 @@ impl Visit<'_> {
         if let Some(onward) = self.onward().await? {
             return Ok(onward);
         }
-        Err(self.untold(match self.guess() {
+        let (limit, address) = (&self.deps.settings.invalid_states, self.ctx.client.limit_key());
+        Err(self.untold(match self.deps.limiter.count_here(limit, &address, self.now) {
             Verdict::Over { retry_after } => Failure::TooMany(retry_after),
             Verdict::Within | Verdict::Uncounted => Failure::InvalidState(why),
         }))
@@ -34,15 +35,6 @@ impl Visit<'_> {
         match self.onward().await? {
             Some(onward) => Ok(onward),
             None => Err(self.ended(Failure::InvalidState("no pending login"))),
-        }
-    }
-
-    /// An error that belongs to no login. Told afterwards, as long as nobody makes a habit of it.
-    pub(crate) fn stray(&self, error: &str) -> Ended {
-        let failure = Failure::upstream(error);
-        match self.guess() {
-            Verdict::Over { .. } => self.untold(failure),
-            Verdict::Within | Verdict::Uncounted => self.ended(failure),
         }
     }
 
@@ -66,10 +58,7 @@ impl Visit<'_> {
                 let login = Link::path("/login").with_query(&selector.to_query());
                 Ok((BounceCookie::set(), Redirect::to(login.as_str())).into_response())
             }
-            _ => Err(match self.guess() {
-                Verdict::Over { .. } => self.untold(Failure::Unsolicited { start }),
-                Verdict::Within | Verdict::Uncounted => self.ended(Failure::Unsolicited { start }),
-            }),
+            _ => Err(self.ended(Failure::Unsolicited { start })),
         }
     }
 
@@ -99,11 +88,5 @@ impl Visit<'_> {
         let facts = self.deps.store.session(&claims.org, &claims.sub, &claims.sid).await?;
         let live = facts.filter(|facts| facts.check(None, self.now).is_ok());
         Ok(live.map(|facts| self.return_url(&facts.session.return_to)))
-    }
-
-    /// Counts a callback that may be a guess, in this instance alone.
-    fn guess(&self) -> Verdict {
-        let (limit, address) = (&self.deps.settings.invalid_states, self.ctx.client.limit_key());
-        self.deps.limiter.count_here(limit, &address, self.now)
     }
 }
