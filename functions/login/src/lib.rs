@@ -1,8 +1,14 @@
 //! The login function: sends a browser to its company's IdP.
 //!
 //! It holds no secret and calls nobody but the database: an authorization URL is built, not asked for. One URL
-//! serves all customers; which IdP it leads to is decided by exactly one selector, never by a guess.
+//! serves all customers; which IdP it leads to follows from what the request names or from the domain of an e-mail
+//! address, and where that leaves a choice the person is asked. Nothing is guessed.
 
+mod failure;
+mod journey;
+mod leave;
+mod pages;
+mod request;
 mod start;
 
 use std::sync::Arc;
@@ -17,7 +23,7 @@ use web::{Platform, Reader, Shared, Site, Vars};
 use workos::{BaseUrl, ClientId};
 
 /// The paths that API Gateway routes here, with any method.
-pub const ROUTES: [&str; 2] = ["/login", "/auth/login"];
+pub const ROUTES: [&str; 3] = ["/login", "/auth/login", "/login/{slug}"];
 
 /// Shards of a tenant's counter: a whole company signs in at nine o'clock, and one item takes a thousand writes a
 /// second.
@@ -39,6 +45,8 @@ struct Settings {
     default_selector: Option<Selector>,
     providers: Vec<Provider>,
     tenant_logins: Limit,
+    connection_logins: Limit,
+    lookups: Limit,
 }
 
 impl Deps {
@@ -80,6 +88,12 @@ impl Deps {
                         per_minute: limits.tenant_logins.into(),
                         shards: TENANT_SHARDS,
                     },
+                    connection_logins: Limit {
+                        name: "connection_logins",
+                        per_minute: limits.connection_logins.into(),
+                        shards: 1,
+                    },
+                    lookups: Limit { name: "lookups", per_minute: limits.lookups.into(), shards: 1 },
                 }),
             })
         };
@@ -95,7 +109,8 @@ impl Deps {
 /// The function's routes, without layers.
 pub fn router(deps: &Deps) -> Router {
     Router::new()
-        .route("/login", get(start::start))
-        .route("/auth/login", get(start::start))
+        .route("/login", get(start::by_link).post(start::by_form))
+        .route("/auth/login", get(start::by_link).post(start::by_form))
+        .route("/login/{slug}", get(start::by_link))
         .with_state(deps.clone())
 }

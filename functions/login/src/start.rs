@@ -1,72 +1,53 @@
-//! `GET /login` (also `/auth/login`): a login begins.
+//! `GET|POST /login` (also `/auth/login`, and `/login/{slug}` for one tenant): a login begins.
 //!
-//! The browser gets a secret in a cookie of its own for this login, the server keeps its hash under the hash of
-//! `state`, and WorkOS gets `state` and a PKCE challenge: whoever holds only one of the three can do nothing with it
-//! (RFC 9700 sections 4.5, 4.7). Only a document navigation starts anything: a prefetch, a scanner's HEAD or a
-//! script would fill the browser with cookies (R05, R13). No parameter of the request reaches WorkOS under its own
-//! name except the hints (R14).
+//! Only a document navigation starts anything: a prefetch, a scanner's HEAD or a script would fill the browser with
+//! cookies (R05, R13). A POST comes from our own pages alone; it is there to keep an address out of address bars, and
+//! can do nothing that a link cannot. Which way a login goes is decided by `domain::routing`, from what is read here.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{OriginalUri, Query, State};
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{OriginalUri, Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::login::{InvalidSelector, LOGIN_LIFETIME, PkceVerifier};
-use domain::{Domain, Login, RngError, Selector, sha256};
+use domain::routing::{Candidate, Decision, Remembered, Seek, decide};
+use domain::tenant_settings::Slug;
+use domain::{Domain, OrganizationId, Selector, Timestamp};
+use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
-use std::time::Duration;
-use store::{StoreError, Verdict};
-use web::cookies::{FlowCookie, FlowCookies, RequestCookies};
-use web::pages::{BadLink, Link, Page, Refusal, Unavailable};
+use store::{Limit, TenantRecord, Verdict};
+use web::cookies::{RememberedCookie, RequestCookies};
+use web::origin::same_origin;
+use web::pages::{Brand, EmailForm, Link, Page};
 use web::problem::Problem;
 use web::{Ctx, Navigation};
-use workos::AuthorizationUrl;
 
 use crate::Deps;
+use crate::failure::Failure;
+use crate::journey::Journey;
+use crate::pages;
+use crate::request::{Parameters, Request};
 
-/// Longest login hint: the longest e-mail address.
-const LONGEST_HINT: usize = 254;
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Parameters {
-    #[serde(alias = "organization_id")]
-    organization: Option<String>,
-    /// WorkOS's own "initiate login" redirect says `connection_id`.
-    #[serde(alias = "connection_id")]
-    connection: Option<String>,
-    provider: Option<String>,
-    domain_hint: Option<String>,
-    login_hint: Option<String>,
-    prompt: Option<String>,
-    return_to: Option<String>,
+/// What every handler here is given of the request.
+pub(crate) struct Visit<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) cookies: RequestCookies,
+    pub(crate) remembered: Vec<Remembered>,
+    pub(crate) now: Timestamp,
 }
 
-/// Why no login begins.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("nobody says where to sign in")]
-    NoSelector,
-    #[error("{0}")]
-    Selector(InvalidSelector),
-    #[error("the return URL is not allowed: {0}")]
-    ReturnUrl(domain::return_url::RefusedReturnUrl),
-    #[error("the parameter {0} is not valid")]
-    Parameter(&'static str),
-    #[error("the provider is not allowed here")]
-    Provider,
-    #[error("too many logins of one tenant")]
-    TooMany(Duration),
-    #[error("{0}")]
-    Store(#[from] StoreError),
-    #[error("{0}")]
-    Random(#[from] RngError),
+impl<'a> Visit<'a> {
+    fn new(deps: &'a Deps, ctx: &'a Ctx, headers: &HeaderMap) -> Self {
+        let cookies = RequestCookies::from_headers(headers);
+        let remembered = RememberedCookie::read(&cookies);
+        Self { deps, ctx, cookies, remembered, now: deps.shared.clock().now() }
+    }
 }
 
-pub(crate) async fn start(
+pub(crate) async fn by_link(
     State(deps): State<Deps>,
     ctx: Ctx,
     navigation: Navigation,
+    slug: Option<Path<String>>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     query: Result<Query<Parameters>, QueryRejection>,
@@ -80,143 +61,235 @@ pub(crate) async fn start(
             return Problem::new(StatusCode::BAD_REQUEST, "not_a_navigation", why).respond(&ctx);
         }
     }
-    let outcome = match query {
-        Ok(Query(parameters)) => begin(&deps, &headers, parameters).await,
-        Err(_) => Err(Failure::Parameter("twice, or not text")),
-    };
-    outcome.unwrap_or_else(|failure| failure.respond(&deps, &ctx, uri.query().unwrap_or_default()))
+    let visit = Visit::new(&deps, &ctx, &headers);
+    let slug = slug.map(|Path(slug)| slug);
+    let path = slug.as_deref().and_then(|slug| Slug::parse(slug).ok());
+    let path = path.map_or_else(|| Link::path("/login"), |slug| Link::tenant_login(&slug));
+    let again = path.with_query(uri.query().unwrap_or_default());
+    let parameters =
+        query.map(|Query(parameters)| parameters).map_err(|_| Failure::Parameter("twice, or not text"));
+    visit.answer(slug, parameters, again).await
 }
 
-async fn begin(deps: &Deps, headers: &HeaderMap, parameters: Parameters) -> Result<Response, Failure> {
-    let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-    let settings = &deps.settings;
-    let now = deps.shared.clock().now();
-    let rng = deps.shared.rng();
-    let returns = &deps.shared.site().returns;
-
-    let return_to = match given(&parameters.return_to) {
-        Some(text) => returns.check(&text).map_err(Failure::ReturnUrl)?,
-        None => returns.default().clone(),
-    };
-    let selector = deps.selector(&parameters)?;
-    let login_hint = given(&parameters.login_hint);
-    if login_hint.as_ref().is_some_and(|hint| hint.len() > LONGEST_HINT || hint.chars().any(char::is_control))
-    {
-        return Err(Failure::Parameter("login_hint"));
+pub(crate) async fn by_form(
+    State(deps): State<Deps>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    form: Result<Form<Parameters>, FormRejection>,
+) -> Response {
+    let back = Link::path("/login");
+    if same_origin(&headers, &deps.shared.site().public_url).is_err() {
+        return Page::CrossSite { back }.respond(deps.shared.site(), &ctx);
     }
-    let domain_hint = match given(&parameters.domain_hint) {
-        Some(text) => Some(Domain::parse(&text).map_err(|_| Failure::Parameter("domain_hint"))?),
-        None => None,
-    };
-    let prompt_login = match given(&parameters.prompt).as_deref() {
-        None => false,
-        Some("login") => true,
-        Some(_) => return Err(Failure::Parameter("prompt")),
-    };
-    let who = match &selector {
-        Selector::Organization(id) | Selector::Provider { organization: id, .. } => id.as_str(),
-        Selector::Connection(id) => id.as_str(),
-    };
-    if let Verdict::Over { retry_after } = deps.count(who, now).await {
-        return Err(Failure::TooMany(retry_after));
-    }
-
-    let state = rng.token()?;
-    let verifier = PkceVerifier::new(rng.token()?);
-    let flow = FlowCookie::create(&state, rng, now)?;
-    let login = Login {
-        selector,
-        return_to: return_to.as_str().to_owned(),
-        verifier,
-        browser_hash: flow.browser_hash(),
-        started_at: now,
-        expires_at: now.plus(LOGIN_LIFETIME),
-        trace: None,
-    };
-    deps.store.put_login(&sha256(&state), &login).await?;
-    let url = AuthorizationUrl {
-        base: &settings.workos,
-        client_id: &settings.client_id,
-        redirect_uri: &settings.redirect_uri,
-        selector: &login.selector,
-        state: &state,
-        // No ID token comes back: the profile arrives over TLS from the token endpoint.
-        nonce: None,
-        code_challenge: &login.verifier.challenge(),
-        login_hint: login_hint.as_deref(),
-        domain_hint: domain_hint.as_ref().map(Domain::as_str),
-        prompt_login,
-    }
-    .build();
-    let mut response = (flow.set(), Redirect::to(url.as_str())).into_response();
-    for evicted in FlowCookies::from_request(&RequestCookies::from_headers(headers), now).to_evict() {
-        response.headers_mut().append(http::header::SET_COOKIE, evicted.header().clone());
-    }
-    Ok(response)
+    let visit = Visit::new(&deps, &ctx, &headers);
+    let parameters =
+        form.map(|Form(parameters)| parameters).map_err(|_| Failure::Parameter("twice, or not text"));
+    // What was typed stays out of every link.
+    visit.answer(None, parameters, back).await
 }
 
-impl Deps {
-    fn selector(&self, parameters: &Parameters) -> Result<Selector, Failure> {
-        let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-        let (organization, connection, provider) =
-            (given(&parameters.organization), given(&parameters.connection), given(&parameters.provider));
-        if organization.is_none() && connection.is_none() && provider.is_none() {
-            return self.settings.default_selector.clone().ok_or(Failure::NoSelector);
-        }
-        let selector =
-            Selector::from_parameters(organization.as_deref(), connection.as_deref(), provider.as_deref())
-                .map_err(Failure::Selector)?;
-        match &selector {
-            Selector::Provider { provider, .. } if !self.settings.providers.contains(provider) => {
-                Err(Failure::Provider)
+impl Visit<'_> {
+    async fn answer(
+        &self,
+        slug: Option<String>,
+        parameters: Result<Parameters, Failure>,
+        again: Link,
+    ) -> Response {
+        let mut journey = Journey::begin(self.deps, &self.ctx.request_id, self.now);
+        let mut start = Link::path("/login");
+        let outcome = async {
+            let parameters = parameters?;
+            let mut request = parameters.parse(self.deps)?;
+            start = request.start();
+            request.asked.place = match &slug {
+                Some(slug) => Some(self.place(slug).await?),
+                None => None,
+            };
+            journey.asked(&request, self.now);
+            if let Some(text) = parameters.mistyped() {
+                return Ok(self.email_form(&request, text, true));
             }
-            _ => Ok(selector),
+            if let Some(elsewhere) = self.elsewhere(&mut request).await? {
+                return Ok(elsewhere);
+            }
+            self.route(&request, &mut journey).await
+        };
+        match outcome.await {
+            Ok(response) => response,
+            Err(failure) => self.fail(failure, journey, start, again).await,
         }
     }
 
-    async fn count(&self, who: &str, now: domain::Timestamp) -> Verdict {
-        let limit = &self.settings.tenant_logins;
-        match self.limiter.known_over(limit, who, now) {
-            Some(over) => over,
-            None => {
-                let verdict = self.limiter.count(limit, who, now).await;
-                if verdict == Verdict::Uncounted {
-                    self.shared.metrics().count_by("limit_uncounted", "limit", limit.name);
+    async fn fail(&self, failure: Failure, mut journey: Journey, start: Link, again: Link) -> Response {
+        if failure.ours() {
+            tracing::error!(error = %failure, "a login did not start: {failure}");
+        } else {
+            tracing::warn!(error = %failure, "a login was not started: {failure}");
+        }
+        let traced = !matches!(failure, Failure::NoSuchPlace);
+        let ours = failure.ours();
+        let page = failure.page(start, again);
+        let reason = match page.code() {
+            // The trace says what was down.
+            Some("try_later") => "store_unavailable",
+            Some(code) => code,
+            None => "unknown",
+        };
+        if traced {
+            journey.failed(&self.deps.store, reason, self.now).await;
+        }
+        if !ours {
+            self.deps.shared.metrics().count_by("login_not_started", "reason", reason);
+        }
+        page.respond(self.deps.shared.site(), self.ctx)
+    }
+
+    /// The tenant with this login address.
+    async fn place(&self, slug: &str) -> Result<OrganizationId, Failure> {
+        let slug = Slug::parse(slug).map_err(|_| Failure::NoSuchPlace)?;
+        self.count_lookup().await?;
+        self.deps.store.organization_by_slug(&slug).await?.ok_or(Failure::NoSuchPlace)
+    }
+
+    /// A host of the product that is not the one of its sessions: the login goes on there, for the tenant whose host
+    /// this is. Cookies of a login belong to the host that the IdP sends the browser back to.
+    async fn elsewhere(&self, request: &mut Request) -> Result<Option<Response>, Failure> {
+        let home = &self.deps.shared.site().public_url;
+        let here = &self.ctx.host;
+        if here.is_empty() || self.deps.settings.redirect_uri.host_str() == Some(here) {
+            return Ok(None);
+        }
+        let Ok(host) = Domain::parse(here) else { return Ok(None) };
+        self.count_lookup().await?;
+        if let Some(organization) = self.deps.store.organization_by_host(&host).await? {
+            request.asked.place.get_or_insert(organization);
+        }
+        request.asked.seek(false).map_err(Failure::Conflict)?;
+        let query = request.to_query();
+        let url = format!("{home}/login{}{query}", if query.is_empty() { "" } else { "?" });
+        Ok(Some(Redirect::to(&url).into_response()))
+    }
+
+    async fn route(&self, request: &Request, journey: &mut Journey) -> Result<Response, Failure> {
+        let settings = &self.deps.settings;
+        let default = settings.default_selector.as_ref();
+        // What was asked for by name is stronger than the default, and so is the wish to choose.
+        let asked = match default {
+            Some(selector) if request.is_bare() && !request.asked.choose => request.with(selector),
+            _ => request.asked.clone(),
+        };
+        let seek = asked.seek(!self.remembered.is_empty()).map_err(Failure::Conflict)?;
+        let records = self.read(&seek).await?;
+        let candidates: Vec<Candidate> = records
+            .iter()
+            .map(|known| Candidate::of(&known.tenant, &known.gate, &known.settings, &settings.providers))
+            .collect();
+        let mut decision = decide(&asked, &candidates, &self.remembered);
+        if let (Decision::NotSetUp, Some(selector)) = (&decision, default) {
+            // One company's deployment: whoever has another address is for that company to judge.
+            decision = decide(&request.with(selector), &[], &self.remembered);
+        }
+        match decision {
+            Decision::Go(to) => {
+                journey.routed(&to.selector, to.organization.as_ref(), self.now);
+                self.leave(request, to, journey).await
+            }
+            Decision::Conflict(conflict) => Err(Failure::Conflict(conflict)),
+            Decision::AskEmail => {
+                let hinted = request.hinted().map(|address| address.to_string()).unwrap_or_default();
+                let mut response = self.email_form(request, &hinted, false);
+                if request.asked.choose {
+                    response.headers_mut().append(SET_COOKIE, RememberedCookie::clear().header().clone());
                 }
-                verdict
+                Ok(response)
+            }
+            Decision::NotSetUp => {
+                self.deps.shared.metrics().count_by("login_not_started", "reason", "not_set_up");
+                let again = request.start();
+                let page = Page::NotSetUp { again: again.with("another", "1") };
+                journey.failed(&self.deps.store, "not_set_up", self.now).await;
+                Ok(page.respond(self.deps.shared.site(), self.ctx))
+            }
+            Decision::WelcomeBack(companies) => {
+                Ok(pages::welcome_back(request, &companies).respond(self.deps.shared.site(), self.ctx))
+            }
+            Decision::PickConnection { company, choices } => {
+                let brand = records
+                    .iter()
+                    .find(|known| known.tenant.organization == company.organization)
+                    .and_then(|known| Brand::of(&company.name, &known.settings.branding));
+                let page = pages::pick_connection(request, &company, &choices);
+                journey.answered(&self.deps.store, "a choice of connections", self.now).await;
+                Ok(page.respond_as(self.deps.shared.site(), self.ctx, brand.as_ref()))
+            }
+            Decision::PickCompany(companies) => {
+                let page = pages::pick_company(request, &companies);
+                journey.answered(&self.deps.store, "a choice of companies", self.now).await;
+                Ok(page.respond(self.deps.shared.site(), self.ctx))
             }
         }
     }
-}
 
-impl Failure {
-    fn respond(self, deps: &Deps, ctx: &Ctx, query: &str) -> Response {
-        match &self {
-            Self::Store(_) | Self::Random(_) => {
-                tracing::error!(error = %self, "a login did not start: {self}");
+    fn email_form(&self, request: &Request, email: &str, invalid: bool) -> Response {
+        let form = EmailForm {
+            action: Link::path("/login"),
+            return_to: request.return_to.clone(),
+            email: email.to_owned(),
+            invalid,
+            providers: self.deps.settings.providers.clone(),
+        };
+        Page::AskEmail(form).respond(self.deps.shared.site(), self.ctx)
+    }
+
+    /// What the decision needs to know. A domain takes the same calls whether it is somebody's or nobody's (R15).
+    async fn read(&self, seek: &Seek) -> Result<Vec<TenantRecord>, Failure> {
+        let store = &self.deps.store;
+        match seek {
+            Seek::Nothing => Ok(Vec::new()),
+            Seek::Tenant(organization) => Ok(store.tenant(organization).await?.into_iter().collect()),
+            Seek::Remembered => {
+                let mut organizations: Vec<OrganizationId> =
+                    self.remembered.iter().map(|known| known.organization.clone()).collect();
+                organizations.dedup();
+                Ok(store.tenants_of(&organizations).await?)
             }
-            Self::NoSelector => {}
-            Self::Selector(_)
-            | Self::ReturnUrl(_)
-            | Self::Parameter(_)
-            | Self::Provider
-            | Self::TooMany(_) => {
-                tracing::warn!(error = %self, "a login was not started: {self}");
+            Seek::Domain(domain) => {
+                self.count_lookup().await?;
+                Ok(store.tenants_by_domain(domain).await?)
             }
         }
-        let start = deps.settings.default_selector.is_some().then(|| Link::path("/login"));
-        let again = || Some(Link::path("/login").with_query(query));
-        let page = match self {
-            Self::NoSelector => Page::SignIn { start },
-            Self::Selector(_) => Page::BadLink { reason: BadLink::Selector, start },
-            Self::ReturnUrl(_) => Page::BadLink { reason: BadLink::ReturnUrl, start },
-            Self::Parameter(_) => Page::BadLink { reason: BadLink::Parameter, start },
-            Self::Provider => Page::AccessRefused { reason: Refusal::Provider, restart: start },
-            Self::TooMany(wait) => Page::TryLater { reason: Unavailable::TooMany, wait, retry: again() },
-            Self::Store(_) | Self::Random(_) => {
-                Page::TryLater { reason: Unavailable::Down, wait: RETRY_AFTER, retry: again() }
+    }
+
+    /// Whoever asks which companies are here is counted before anything is looked up.
+    async fn count_lookup(&self) -> Result<(), Failure> {
+        let limit = &self.deps.settings.lookups;
+        self.count(limit, &self.ctx.client.limit_key(), None).await
+    }
+
+    pub(crate) async fn count_login(&self, selector: &Selector, retry: Link) -> Result<(), Failure> {
+        let settings = &self.deps.settings;
+        let (limit, who) = match selector {
+            Selector::Connection(id) => (&settings.connection_logins, id.as_str()),
+            Selector::Organization(id) | Selector::Provider { organization: id, .. } => {
+                (&settings.tenant_logins, id.as_str())
             }
         };
-        page.respond(deps.shared.site(), ctx)
+        self.count(limit, who, Some(retry)).await
+    }
+
+    async fn count(&self, limit: &Limit, who: &str, retry: Option<Link>) -> Result<(), Failure> {
+        let limiter = &self.deps.limiter;
+        let verdict = match limiter.known_over(limit, who, self.now) {
+            Some(over) => over,
+            None => limiter.count(limit, who, self.now).await,
+        };
+        match verdict {
+            Verdict::Within => Ok(()),
+            Verdict::Uncounted => {
+                self.deps.shared.metrics().count_by("limit_uncounted", "limit", limit.name);
+                Ok(())
+            }
+            Verdict::Over { retry_after } => Err(Failure::TooMany { wait: retry_after, retry }),
+        }
     }
 }

@@ -162,10 +162,15 @@ pub struct Limits {
     pub callbacks: u32,
     /// Logins, per tenant.
     pub tenant_logins: u32,
+    /// Logins, per connection: WorkOS takes a thousand, and tells the rest to the browser in its own words.
+    pub connection_logins: u32,
+    /// Look-ups by e-mail domain or login address, per client (R15).
+    pub lookups: u32,
 }
 
 impl Limits {
-    /// Reads `INVALID_STATE_PER_MINUTE`, `CALLBACKS_PER_MINUTE`, `TENANT_LOGINS_PER_MINUTE`.
+    /// Reads `INVALID_STATE_PER_MINUTE`, `CALLBACKS_PER_MINUTE`, `TENANT_LOGINS_PER_MINUTE`,
+    /// `CONNECTION_LOGINS_PER_MINUTE` and `LOOKUPS_PER_MINUTE`.
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let mut limit = |name, default| {
             let default = NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN);
@@ -175,6 +180,8 @@ impl Limits {
             invalid_states: limit("INVALID_STATE_PER_MINUTE", 30),
             callbacks: limit("CALLBACKS_PER_MINUTE", 3000),
             tenant_logins: limit("TENANT_LOGINS_PER_MINUTE", 6000),
+            connection_logins: limit("CONNECTION_LOGINS_PER_MINUTE", 950),
+            lookups: limit("LOOKUPS_PER_MINUTE", 300),
         }
     }
 }

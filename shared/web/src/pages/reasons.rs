@@ -3,6 +3,7 @@
 //! A class is coarse on purpose: a page must help an honest person and must not tell a dishonest one which check of
 //! several refused him. The exact cause is in the log line of the same request id.
 
+use domain::routing::Conflict;
 use http::StatusCode;
 
 /// Why a person who proved who they are may still not come in.
@@ -109,16 +110,27 @@ pub enum BadLink {
     ReturnUrl,
     /// Another parameter is not what it must be.
     Parameter,
+    /// Its parts contradict each other.
+    Conflict(Conflict),
 }
 
 impl BadLink {
-    pub const ALL: [Self; 3] = [Self::Selector, Self::ReturnUrl, Self::Parameter];
+    pub const ALL: [Self; 7] = [
+        Self::Selector,
+        Self::ReturnUrl,
+        Self::Parameter,
+        Self::Conflict(Conflict::SeveralSelectors),
+        Self::Conflict(Conflict::ProviderWithoutOrganization),
+        Self::Conflict(Conflict::HintsDisagree),
+        Self::Conflict(Conflict::OtherTenant),
+    ];
 
     pub const fn code(self) -> &'static str {
         match self {
             Self::Selector => "invalid_selector",
             Self::ReturnUrl => "invalid_return_url",
             Self::Parameter => "invalid_parameter",
+            Self::Conflict(conflict) => conflict.code(),
         }
     }
 }

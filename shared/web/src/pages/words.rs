@@ -185,6 +185,10 @@ fn bad_link(reason: BadLink, app: &str) -> String {
         BadLink::ReturnUrl => format!(
             "It would lead to an address outside {app} after signing in. Open {app} and sign in from there."
         ),
+        BadLink::Conflict(_) => format!(
+            "It names several ways to sign in to {app}, and they do not agree. Enter your e-mail address instead, or use \
+             the sign-in link that your company gave you."
+        ),
         BadLink::Parameter => {
             "A part of it is not understood. Use the sign-in link that your company gave you.".to_owned()
         }
