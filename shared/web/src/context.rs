@@ -111,7 +111,8 @@ fn host(extensions: &http::Extensions) -> String {
         Some(RequestContext::ApiGatewayV1(context)) => context.domain_name.as_deref(),
         _ => None,
     };
-    domain.unwrap_or_default().to_ascii_lowercase()
+    let name = domain.unwrap_or_default().split(':').next();
+    name.unwrap_or_default().to_ascii_lowercase()
 }
 
 fn user_agent(headers: &HeaderMap) -> String {

@@ -285,7 +285,16 @@ pub(crate) mod tests {
             (Duration::from_secs(28_800), Duration::from_secs(86_400))
         );
         assert_eq!(session.token_life, Duration::from_secs(300));
-        assert_eq!(limits, Limits { invalid_states: 30, callbacks: 3000, tenant_logins: 6000 });
+        assert_eq!(
+            limits,
+            Limits {
+                invalid_states: 30,
+                callbacks: 3000,
+                tenant_logins: 6000,
+                connection_logins: 950,
+                lookups: 300
+            }
+        );
         assert_eq!((aws.region.as_str(), aws.endpoint_url), ("eu-west-1", None));
     }
 

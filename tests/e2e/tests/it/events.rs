@@ -50,7 +50,7 @@ const fn page(status: u16, says: &'static str) -> Answer {
     Answer::Http { status, location: "", set: &[], cleared: &[], says }
 }
 
-const EXPECTED: [Expected; 21] = [
+const EXPECTED: [Expected; 23] = [
     Expected {
         event: "login-organization.json",
         function: "login",
@@ -61,20 +61,38 @@ const EXPECTED: [Expected; 21] = [
             cleared: &[],
             says: "",
         },
-        changes: &["+counter", "+login"],
+        changes: &["+counter", "+login", "+trace"],
+    },
+    Expected {
+        event: "login-email.json",
+        function: "login",
+        answer: Answer::Http {
+            status: 303,
+            location: "{sandbox}/sso/authorize?",
+            set: &[FLOW],
+            cleared: &[],
+            says: "",
+        },
+        changes: &["+counter", "+counter", "+login", "+trace"],
     },
     Expected {
         event: "login-no-selector.json",
         function: "login",
-        answer: page(200, "sign-in link"),
+        answer: page(200, "Work e-mail address"),
         changes: &[],
+    },
+    Expected {
+        event: "login-slug-unknown.json",
+        function: "login",
+        answer: page(404, "There is nothing here"),
+        changes: &["~counter"],
     },
     Expected { event: "login-head.json", function: "login", answer: page(204, ""), changes: &[] },
     Expected {
         event: "login-foreign-return.json",
         function: "login",
         answer: page(400, "<!doctype html>"),
-        changes: &[],
+        changes: &["+trace", "+trace_pointer"],
     },
     Expected {
         event: "callback-success.json",
@@ -362,6 +380,8 @@ fn kind((pk, sk): &(String, String)) -> &'static str {
         "CLAIM" => "claim",
         "NOTICE" => "notice",
         _ if sk.starts_with("S#") => "session",
+        "" if pk.starts_with("T#") => "trace_pointer",
+        _ if pk.contains("#T#") => "trace",
         _ if pk.contains("#A#") => "audit",
         _ if pk.contains("#T#") => "trace",
         _ if pk.contains("#P#") => "connection_person",
