@@ -380,10 +380,8 @@ fn kind((pk, sk): &(String, String)) -> &'static str {
         "CLAIM" => "claim",
         "NOTICE" => "notice",
         _ if sk.starts_with("S#") => "session",
-        "" if pk.starts_with("T#") => "trace_pointer",
         _ if pk.contains("#T#") => "trace",
         _ if pk.contains("#A#") => "audit",
-        _ if pk.contains("#T#") => "trace",
         _ if pk.contains("#P#") => "connection_person",
         _ => "something else",
     }
