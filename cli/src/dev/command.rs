@@ -65,6 +65,7 @@ pub async fn run(args: &DevArgs, vars: Vars) -> Result<(), CommandError> {
         fresh: args.fresh,
         real,
         deps_only: args.deps_only,
+        tenants: !args.deps_only,
         settings: args.settings.iter().cloned().collect::<BTreeMap<_, _>>(),
         log: true,
         ..Options::in_memory()

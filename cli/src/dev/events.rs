@@ -13,7 +13,7 @@ macro_rules! files {
 }
 
 /// The files of `events/`, as they were when this program was built.
-const EVENTS: [(&str, &str); 21] = files![
+const EVENTS: [(&str, &str); 23] = files![
     "account-end-others-cross-site.json",
     "authorizer-allow-bearer.json",
     "authorizer-allow.json",

@@ -19,6 +19,7 @@ pub mod template;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -32,9 +33,11 @@ use tokio::task::JoinHandle;
 use web::config::SessionSettings;
 use web::telemetry::{self, Service, Sink};
 use web::{Platform, Reader, Site, Vars};
+use workos::{ApiKey, BaseUrl, Client, ClientId};
 
 use crate::keys::{Keys, KeysError};
 use crate::secret_store::SecretStore;
+use crate::tenants::Tenants;
 pub use command::{CommandError, run, run_sandbox};
 use data_dir::{DataDir, DataDirError, RunningStack};
 pub use data_dir::{RunningFileError, RunningStack as Local};
@@ -67,6 +70,8 @@ pub struct Options {
     pub real: Option<RealWorkOs>,
     /// Start what the functions need, with fixtures for the sample events, and not the functions.
     pub deps_only: bool,
+    /// The sandbox's organizations are tenants from the start, as after `vestibule tenants sync`.
+    pub tenants: bool,
     /// Settings of the functions that differ from the usual ones.
     pub settings: BTreeMap<String, String>,
     pub clock: Clock,
@@ -89,6 +94,7 @@ impl Options {
             fresh: false,
             real: None,
             deps_only: false,
+            tenants: false,
             settings: BTreeMap::new(),
             clock: Clock::system(),
             rng: Rng::system(),
@@ -123,6 +129,8 @@ pub enum DevError {
     Sandbox(#[from] sandbox::InvalidOptions),
     #[error("the HTTP client does not start: {0}")]
     Client(#[from] net::BuildError),
+    #[error("the sandbox's organizations did not become tenants: {0}")]
+    Tenants(String),
     #[error("the fixtures of the sample events: {0}")]
     Fixtures(#[from] FixtureError),
     #[error(transparent)]
@@ -261,6 +269,10 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         })?;
         servers.push(serve(listener, sandbox::router(sandbox), stopped.clone()));
     }
+    if let Some(sandbox) = sandbox_url.as_deref().filter(|_| options.tenants) {
+        let api_key = stand_in.get(API_KEY_SECRET).unwrap_or_default();
+        know_tenants(sandbox, &platform, &keys, &api_key).await?;
+    }
     let seeder = sandbox_url.clone().map(|sandbox| Seeder {
         store: keys.store.clone(),
         secrets: stand_in.clone(),
@@ -287,6 +299,24 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
     };
     let store = keys.store.clone();
     Ok(Running { urls, store, secrets: stand_in, keys, events, seeder, stop, servers, _data_dir: data_dir })
+}
+
+/// What an operator does first: `vestibule tenants sync`.
+async fn know_tenants(sandbox: &str, platform: &Platform, keys: &Keys, api_key: &str) -> Result<(), DevError> {
+    let bad = |why: String| DevError::Tenants(why);
+    let base = BaseUrl::parse(sandbox).map_err(|why| bad(why.to_string()))?;
+    let client_id = ClientId::parse(sandbox::DEFAULT_CLIENT_ID).map_err(|why| bad(why.to_string()))?;
+    let (clock, rng) = (platform.clock.clone(), platform.rng.clone());
+    let tenants = Tenants {
+        store: keys.store.clone(),
+        workos: Client::new(platform.http.clone(), base, client_id, clock.clone(), rng.clone()),
+        api_key: Arc::new(ApiKey::from_secret(api_key).map_err(|why| bad(why.to_string()))?),
+        clock,
+        rng,
+        operator: "vestibule dev".to_owned(),
+    };
+    tenants.sync_all(false, &mut |_, _| {}).await.map_err(|why| bad(why.to_string()))?;
+    Ok(())
 }
 
 /// The functions' log goes to a file: the terminal stays readable. Each start begins a new one.

@@ -32,6 +32,18 @@ impl Stack {
     /// # Panics
     /// When it does not start.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::made(settings, false).await
+    }
+
+    /// A deployment whose operator ran `vestibule tenants sync`: the sandbox's organizations are tenants.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn with_tenants(settings: &[(&str, &str)]) -> Self {
+        Self::made(settings, true).await
+    }
+
+    async fn made(settings: &[(&str, &str)], tenants: bool) -> Self {
         // The engine's own TTL sweep looks at the real time: a clock in the past would lose items under a test's hands.
         let clock = Clock::manual(Timestamp::from_seconds(Clock::system().now().seconds()));
         let metrics = Sink::memory();
@@ -40,6 +52,7 @@ impl Stack {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            tenants,
             clock: clock.clone(),
             metrics: metrics.clone(),
             ..Options::in_memory()
