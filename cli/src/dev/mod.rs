@@ -302,7 +302,12 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
 }
 
 /// What an operator does first: `vestibule tenants sync`.
-async fn know_tenants(sandbox: &str, platform: &Platform, keys: &Keys, api_key: &str) -> Result<(), DevError> {
+async fn know_tenants(
+    sandbox: &str,
+    platform: &Platform,
+    keys: &Keys,
+    api_key: &str,
+) -> Result<(), DevError> {
     let bad = |why: String| DevError::Tenants(why);
     let base = BaseUrl::parse(sandbox).map_err(|why| bad(why.to_string()))?;
     let client_id = ClientId::parse(sandbox::DEFAULT_CLIENT_ID).map_err(|why| bad(why.to_string()))?;

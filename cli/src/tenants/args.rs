@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use domain::directory::AttributeMap;
 use domain::login::Provider;
 use domain::tenant::{IdpInitiated, UnverifiedDomainPolicy};
 use domain::tenant_settings::{Colour, Contact, HttpsUrl, Label, Slug};
@@ -180,6 +181,9 @@ pub struct SettingArgs {
     /// Public providers that may lead into this tenant, separated by commas; empty for no provider at all
     #[arg(long, value_name = "NAMES", value_parser = providers)]
     providers: Option<OrNone<Vec<Provider>>>,
+    /// Which custom attributes of the directory the app gets, as FIELD=ATTRIBUTE pairs separated by commas; replaces all
+    #[arg(long, value_name = "PAIRS", value_parser = attributes)]
+    attributes: Option<OrNone<AttributeMap>>,
 }
 
 #[derive(Debug, Args)]
@@ -347,6 +351,18 @@ fn providers(text: &str) -> Result<OrNone<Vec<Provider>>, String> {
     names.map(OrNone::Value).map_err(|why| why.to_string())
 }
 
+fn attributes(text: &str) -> Result<OrNone<AttributeMap>, String> {
+    if text == NONE {
+        return Ok(OrNone::Nothing);
+    }
+    let pair = |text: &str| {
+        let (field, attribute) = text.split_once('=').ok_or("needs FIELD=ATTRIBUTE")?;
+        Ok((field.trim().to_owned(), attribute.trim().to_owned()))
+    };
+    let pairs: Result<_, String> = text.split(',').map(pair).collect();
+    AttributeMap::new(pairs?).map(OrNone::Value).map_err(|why| why.to_string())
+}
+
 impl SettingArgs {
     pub(super) fn change(&self) -> Change {
         fn given<T: Clone>(value: &Option<OrNone<T>>) -> Option<Option<T>> {
@@ -368,6 +384,7 @@ impl SettingArgs {
             absolute_seconds: given(&self.absolute_seconds),
             just_in_time_users: given(&self.just_in_time_users),
             providers: given(&self.providers),
+            attributes: given(&self.attributes).map(Option::unwrap_or_default),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! written; a change over somebody else's is made anew on what they left.
 
 use domain::audit::AuditAction;
+use domain::directory::AttributeMap;
 use domain::login::Provider;
 use domain::tenant::{IdpInitiated, TenantPolicy, UnverifiedDomainPolicy};
 use domain::tenant_settings::{Colour, Contact, HttpsUrl, Label, MOST_CONNECTION_SETTINGS, MOST_HOSTS, Slug};
@@ -32,6 +33,8 @@ pub struct Change {
     pub absolute_seconds: Option<Option<u64>>,
     pub just_in_time_users: Option<Option<bool>>,
     pub providers: Option<Option<Vec<Provider>>>,
+    /// Which custom attributes of the directory are kept, all anew.
+    pub attributes: Option<AttributeMap>,
 }
 
 /// Why settings were not saved.
@@ -110,6 +113,9 @@ impl Change {
         set(&mut policy.session_absolute_seconds, &self.absolute_seconds);
         set(&mut policy.just_in_time_users, &self.just_in_time_users);
         set(&mut policy.providers, &self.providers);
+        if let Some(attributes) = &self.attributes {
+            policy.attributes.clone_from(attributes);
+        }
         if settings.hosts.len() > MOST_HOSTS || settings.connections.len() > MOST_CONNECTION_SETTINGS {
             return Err(SettingsError::TooMany);
         }
@@ -143,6 +149,7 @@ impl Change {
             ("absolute seconds", self.absolute_seconds.is_some()),
             ("just-in-time users", self.just_in_time_users.is_some()),
             ("providers", self.providers.is_some()),
+            ("attributes", self.attributes.is_some()),
         ];
         let changed: Vec<&str> = names.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
         changed.join(", ")

@@ -1,5 +1,7 @@
 //! Tenants in words and tables, for people; and as JSON, for programs.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Table, presets};
 use domain::tenant::TenantPolicy;
 use domain::{Domain, TenantSettings};
@@ -149,6 +151,10 @@ fn policy(policy: &TenantPolicy, line: &mut impl FnMut(&str, String)) {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     });
     line("providers", providers.unwrap_or_default());
+    let map: BTreeMap<String, String> = policy.attributes.clone().into();
+    let pairs: Vec<String> =
+        map.into_iter().map(|(field, attribute)| format!("{field}={attribute}")).collect();
+    line("attributes", pairs.join(", "));
 }
 
 fn join(domains: &[Domain]) -> String {

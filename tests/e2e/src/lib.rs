@@ -16,6 +16,7 @@ mod answer;
 mod browser;
 mod deployment;
 mod jar;
+mod operator;
 mod proxy;
 pub mod runtime_api;
 mod sandbox_control;

@@ -34,5 +34,6 @@ mod rotation;
 mod session;
 mod tabs;
 mod template;
+mod tenants_command;
 mod traces;
 mod workos_tokens;
