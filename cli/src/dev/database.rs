@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use dynoxide::Database;
+use store::schema::TableShape;
 use store::{StoreError, schema};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -84,7 +85,9 @@ pub(super) async fn create_tables(
             operation: "read the template",
             cause: store::Cause::Unreadable(why.to_string()),
         })?;
-        schema::create(&db, name, &shape).await?;
+        // Nothing reads a stream here (the local stack triggers by itself what a stream triggers on AWS), and the engine
+        // looks through all records of a stream for every write.
+        schema::create(&db, name, &TableShape { stream: None, ..shape }).await?;
     }
     Ok(())
 }
