@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::logins::args::LoginsVerb;
+use crate::sessions::args::SessionsVerb;
 use crate::signing_key::SigningAlgorithm;
 use crate::tenants::args::TenantsVerb;
 
@@ -35,6 +36,9 @@ pub enum Verb {
     /// Why a login failed
     #[command(subcommand)]
     Logins(LoginsVerb),
+    /// Who is signed in, and how to end it: for a person, a customer, everybody
+    #[command(subcommand)]
+    Sessions(SessionsVerb),
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use workos::{ApiKey, BaseUrl, Client, ClientId, InvalidApiKey};
 
 use crate::args::DeploymentArgs;
 use crate::dev::RunningFileError;
-use crate::operator::OperatorError;
+use crate::operator::{self, OperatorError};
 use crate::secret_store::{SecretStore, SecretStoreError};
 use crate::target::{self, TargetError};
 use crate::tenants::Tenants;
@@ -48,7 +48,7 @@ pub(crate) struct Desk {
 pub(crate) async fn open(args: &DeploymentArgs, vars: &Vars) -> Result<Desk, DeskError> {
     let http = net::client()?;
     let (clock, rng) = (Clock::system(), Rng::system());
-    let operator = vars.get("USER").or_else(|| vars.get("LOGNAME")).unwrap_or("unknown").to_owned();
+    let operator = operator::name(vars);
     let place = target::place(args, &http).await?;
     let base = match &place.workos_base_url {
         Some(url) => {

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod logins;
 mod operator;
 pub mod secret_store;
+pub mod sessions;
 pub mod setup;
 pub mod signing_key;
 pub mod stack;

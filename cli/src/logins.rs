@@ -43,8 +43,8 @@ pub async fn find(
     Ok(trace.map(Into::into))
 }
 
-/// A trace's id is a ULID: its first ten characters are its moment.
-fn moment_of(id: &str) -> Option<Timestamp> {
+/// Ids of traces and audit items are ULIDs: the first ten characters are the moment.
+pub(crate) fn moment_of(id: &str) -> Option<Timestamp> {
     const ALPHABET: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let digits = id.get(..10).filter(|_| id.len() == 26)?;
     let millis = digits.chars().try_fold(0_i64, |sum, digit| {

@@ -1,5 +1,6 @@
 //! An operator's way to AWS: profiles, single sign-on and credential processes as every AWS tool reads them, over the
 //! same HTTP client as everything else. Functions never use this: they have an environment and nothing to look for.
+//! And an operator's name in the audit log.
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -7,7 +8,10 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig, imds};
+use domain::audit::{Actor, AuditAction, AuditContext, AuditEvent};
+use domain::{OrganizationId, Rng, RngError, Timestamp};
 use net::SdkHttp;
+use web::Vars;
 
 /// There is no usable way to AWS.
 #[derive(Debug, thiserror::Error)]
@@ -49,4 +53,37 @@ pub(crate) async fn sdk_config(
         config = config.profile_name(profile);
     }
     Ok(config.credentials_provider(credentials.build().await).load().await)
+}
+
+/// Who is at the terminal, as the shell knows them.
+pub(crate) fn name(vars: &Vars) -> String {
+    vars.get("USER").or_else(|| vars.get("LOGNAME")).unwrap_or("unknown").to_owned()
+}
+
+/// What somebody at the command line did.
+///
+/// # Errors
+/// When there is no randomness for its id.
+pub(crate) fn audit(
+    rng: &Rng,
+    now: Timestamp,
+    operator: &str,
+    organization: &OrganizationId,
+    action: AuditAction,
+    details: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<AuditEvent, RngError> {
+    Ok(AuditEvent {
+        id: rng.ulid(now)?,
+        organization: organization.clone(),
+        action,
+        actor: Actor::operator(operator),
+        session: None,
+        context: AuditContext {
+            location: "command line".to_owned(),
+            user_agent: concat!("vestibule/", env!("CARGO_PKG_VERSION")).to_owned(),
+            request_id: rng.ulid(now)?,
+        },
+        details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        occurred_at: now,
+    })
 }

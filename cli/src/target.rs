@@ -52,6 +52,8 @@ pub(crate) struct Place {
     pub(crate) public_url: String,
     /// How the deployment is named on the command line.
     pub(crate) flags: String,
+    /// `None` where only the stack's outputs are known.
+    pub(crate) longest_session: Option<Duration>,
 }
 
 /// The deployment that these arguments mean.
@@ -60,6 +62,7 @@ pub(crate) async fn place(args: &DeploymentArgs, http: &reqwest::Client) -> Resu
         let local = dev::running(&args.data_dir)?;
         return Ok(Place {
             config: local.sdk_config(http.clone()),
+            longest_session: Some(local.longest_session()),
             tables: dev::tables(),
             api_key_secret: dev::API_KEY_SECRET.to_owned(),
             workos_base_url: Some(local.workos),
@@ -71,6 +74,7 @@ pub(crate) async fn place(args: &DeploymentArgs, http: &reqwest::Client) -> Resu
     let config = operator::sdk_config(http, args.aws.region.as_deref(), args.aws.profile.as_deref()).await?;
     let stack = found(&config, name, args.outputs.as_deref()).await?;
     Ok(Place {
+        longest_session: stack.longest_session,
         tables: stack.tables(),
         api_key_secret: stack.api_key_secret,
         workos_base_url: stack.workos_api_base_url,

@@ -16,15 +16,16 @@ mod settings;
 mod sync;
 pub(crate) mod words;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::audit::{Actor, AuditAction, AuditContext, AuditEvent};
+use domain::audit::{AuditAction, AuditEvent};
 use domain::tenant_settings::Slug;
 use domain::{Clock, OrganizationId, Rng, RngError, Tenant};
 use net::Deadline;
 use store::{Store, StoreError, TenantRecord};
 use workos::{ApiKey, Client, Kind};
+
+use crate::operator;
 
 pub use command::{TenantsCommandError, run};
 pub use create::{CreateError, NewTenant};
@@ -108,20 +109,6 @@ impl Tenants {
         details: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<AuditEvent, RngError> {
         let now = self.clock.now();
-        let details = details.into_iter().map(|(name, value)| (name.to_owned(), value));
-        Ok(AuditEvent {
-            id: self.rng.ulid(now)?,
-            organization: organization.clone(),
-            action,
-            actor: Actor::operator(&self.operator),
-            session: None,
-            context: AuditContext {
-                location: "command line".to_owned(),
-                user_agent: concat!("vestibule/", env!("CARGO_PKG_VERSION")).to_owned(),
-                request_id: self.rng.ulid(now)?,
-            },
-            details: details.collect::<BTreeMap<_, _>>(),
-            occurred_at: now,
-        })
+        operator::audit(&self.rng, now, &self.operator, organization, action, details)
     }
 }

@@ -45,7 +45,7 @@ pub struct ShowArgs {
     pub tenant: Option<String>,
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || "is a number with s, m, h or d, such as 24h".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number: u32 = text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;

@@ -17,12 +17,16 @@ pub enum AuditAction {
     UserCreated,
     #[serde(rename = "user.email_changed")]
     UserEmailChanged,
+    /// Written with every new session: the sessions of a tenant are found by it.
     #[serde(rename = "user.signed_in")]
     UserSignedIn,
     #[serde(rename = "session.ended")]
     SessionEnded,
     #[serde(rename = "user.sessions_ended")]
     UserSessionsEnded,
+    /// An operator ended all sessions of the tenant.
+    #[serde(rename = "tenant.sessions_ended")]
+    TenantSessionsEnded,
     /// The person came through another connection, as an operator had arranged.
     #[serde(rename = "user.identity_moved")]
     UserIdentityMoved,
@@ -80,6 +84,7 @@ impl AuditAction {
             Self::UserSignedIn => "user.signed_in",
             Self::SessionEnded => "session.ended",
             Self::UserSessionsEnded => "user.sessions_ended",
+            Self::TenantSessionsEnded => "tenant.sessions_ended",
             Self::UserIdentityMoved => "user.identity_moved",
             Self::TenantCreated => "tenant.created",
             Self::TenantChanged => "tenant.changed",

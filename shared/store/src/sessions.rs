@@ -1,7 +1,8 @@
 //! Session records: read strictly, kept alive, ended.
 //!
 //! Ending deletes the record and writes its audit item in one transaction. Ending "all others" raises the user's
-//! generation and moves the current session to it, so that it is one write however many sessions there are.
+//! generation and moves the current session to it, so that it is one write however many sessions there are. An operator
+//! ends all of a person's, or of a tenant's, the same way: by one raised generation.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use domain::audit::AuditEvent;
@@ -183,6 +184,50 @@ impl Store {
             raise(current, "user_generation", "user_generation = :old")?,
             self.audit(operation, audit)?,
         ];
+        Ok(self.transact(operation, items).await?.is_none())
+    }
+
+    /// Ends every session of a person, and every sign-in of theirs that is under way. `false` when there is no such user.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end_user_sessions(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        audit: &AuditEvent,
+    ) -> Result<bool, StoreError> {
+        self.raise_generation("end sessions of a user", &keys::user(organization, user), audit).await
+    }
+
+    /// Ends every session of a tenant. `false` when there is no such tenant.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end_tenant_sessions(
+        &self,
+        organization: &OrganizationId,
+        audit: &AuditEvent,
+    ) -> Result<bool, StoreError> {
+        self.raise_generation("end sessions of a tenant", &keys::gate(organization), audit).await
+    }
+
+    async fn raise_generation(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        audit: &AuditEvent,
+    ) -> Result<bool, StoreError> {
+        let raise = Update::builder()
+            .table_name(&self.tables.identity)
+            .key(schema::PARTITION, key.pk())
+            .key(schema::SORT, key.sk())
+            .update_expression("ADD generation :one")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":one", number(1))
+            .build()
+            .map_err(|why| StoreError::unreadable(operation, why))?;
+        let items = vec![TransactWriteItem::builder().update(raise).build(), self.audit(operation, audit)?];
         Ok(self.transact(operation, items).await?.is_none())
     }
 

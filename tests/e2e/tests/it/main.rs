@@ -32,6 +32,7 @@ mod requirements;
 mod return_to;
 mod rotation;
 mod session;
+mod sessions_command;
 mod tabs;
 mod template;
 mod tenants_command;
