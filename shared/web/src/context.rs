@@ -2,7 +2,7 @@
 //!
 //! Made once, by the outermost layer. The client's address comes from API Gateway's request context only: headers
 //! such as `X-Forwarded-For` are whatever the caller wrote, and a limit per address keyed on them would limit nobody
-//! (R25). The request id is Lambda's own, so that the id a person quotes finds the log line.
+//! (R25). The one exception is a distribution in front that proves itself ([`crate::edge`]). The request id is Lambda's own, so that the id a person quotes finds the log line.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -48,7 +48,7 @@ pub enum Answer {
     Json,
 }
 
-/// Where the request came from, as API Gateway saw it.
+/// Where the request came from, as API Gateway saw it, or the distribution in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(Option<IpAddr>);
 
@@ -60,6 +60,11 @@ impl ClientAddress {
             _ => None,
         };
         Self(source.and_then(|text| text.parse().ok()).map(|ip: IpAddr| ip.to_canonical()))
+    }
+
+    /// As a distribution saw it that has proved itself.
+    pub(crate) fn seen_by_edge(ip: IpAddr) -> Self {
+        Self(Some(ip.to_canonical()))
     }
 
     /// The key of limits per client: an IPv4 address, or the /64 that one IPv6 subscriber holds at least.

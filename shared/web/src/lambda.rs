@@ -21,6 +21,7 @@ pub type Error = lambda_http::Error;
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
 pub async fn serve(router: Router, shared: &Shared) -> Result<(), Error> {
+    shared.prefetch().await;
     let mut serving = serving(router, shared);
     lambda_runtime::run(service_fn(move |event| serving.call(translated(event)))).await
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod cookies;
 pub mod cors;
+mod edge;
 mod event;
 mod headers;
 pub mod lambda;

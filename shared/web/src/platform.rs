@@ -8,6 +8,7 @@ use domain::{Clock, Rng};
 
 use crate::aws;
 use crate::config::{AwsSettings, ConfigErrors, Reader, Site, Vars};
+use crate::edge::Edge;
 use crate::layers::Shared;
 use crate::metrics::Metrics;
 use crate::telemetry::{Service, Sink};
@@ -47,7 +48,9 @@ impl Platform {
     /// What the layers around a function's router need.
     pub fn shared(&self, site: Site, vars: &Vars) -> Shared {
         let metrics = Metrics::new(Service::from_vars(vars), self.clock.clone(), self.metrics.clone());
-        Shared::new(site, self.clock.clone(), self.rng.clone(), metrics)
+        let secret = site.edge_secret.as_deref();
+        let edge = secret.map(|secret| Edge::new(&self.aws, self.clock.clone(), secret));
+        Shared::new(site, self.clock.clone(), self.rng.clone(), metrics, edge)
     }
 }
 

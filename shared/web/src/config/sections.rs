@@ -10,6 +10,7 @@ use domain::tenant::TenantPolicy;
 use domain::{Domain, EmailAddress, Origin, ReturnPolicy};
 
 use super::Reader;
+use crate::edge;
 use crate::pages::Link;
 
 /// The deployment as people meet it.
@@ -24,22 +25,26 @@ pub struct Site {
     pub support: Option<SupportContact>,
     /// Where buttons lead when there is nothing better: the default return URL.
     pub home: Link,
+    /// Where a distribution in front is trusted: the name of the secret by which it proves itself.
+    pub(crate) edge_secret: Option<String>,
 }
 
 impl Site {
-    /// Reads `PUBLIC_URL`, `ALLOWED_RETURN_ORIGINS`, `DEFAULT_RETURN_URL`, `APP_NAME`, `SUPPORT_CONTACT`.
+    /// Reads `PUBLIC_URL`, `ALLOWED_RETURN_ORIGINS`, `DEFAULT_RETURN_URL`, `APP_NAME`, `SUPPORT_CONTACT`,
+    /// `TRUSTED_PROXY`, `ORIGIN_SECRET`.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let public_url = reader.required_with("PUBLIC_URL", Origin::parse);
         let allowed = reader.list_with("ALLOWED_RETURN_ORIGINS", Origin::parse);
         let app_name = reader.optional("APP_NAME").unwrap_or_else(|| "your app".to_owned());
         let support = reader.optional_with("SUPPORT_CONTACT", SupportContact::parse);
+        let edge_secret = edge::read(reader);
         let public_url = public_url?;
         let default = reader.optional("DEFAULT_RETURN_URL");
         let returns = ReturnPolicy::new(public_url.clone(), allowed, default.as_deref())
             .map_err(|error| reader.problem("DEFAULT_RETURN_URL", error))
             .ok()?;
         let home = Link::from(returns.default());
-        Some(Self { public_url, returns, app_name, support, home })
+        Some(Self { public_url, returns, app_name, support, home, edge_secret })
     }
 }
 

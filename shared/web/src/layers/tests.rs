@@ -21,7 +21,7 @@ pub(crate) fn shared() -> (Shared, Sink) {
     let sink = Sink::memory();
     let service = Service { name: "test".to_owned(), function_name: String::new(), memory_size: 0 };
     let metrics = Metrics::new(service, clock.clone(), sink.clone());
-    (Shared::new(site(), clock, Rng::seeded(1), metrics), sink)
+    (Shared::new(site(), clock, Rng::seeded(1), metrics, None), sink)
 }
 
 #[derive(serde::Deserialize)]

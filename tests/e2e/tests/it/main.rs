@@ -10,6 +10,7 @@ mod authorizer;
 mod browser;
 mod cors;
 mod cross_site;
+mod edge;
 mod events;
 mod faults;
 mod headers;

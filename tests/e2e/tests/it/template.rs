@@ -114,6 +114,7 @@ fn secrets_are_named_where_they_may_be_read() {
         for secret in ["WORKOS_API_KEY_SECRET", "SIGNING_KEYS_SECRET"] {
             assert_eq!(settings.contains(secret), needs, "{name} {secret}");
         }
+        assert_eq!(settings.contains("ORIGIN_SECRET"), name != "AuthorizerFunction", "{name}");
     }
     assert!(!TEMPLATE.contains("sk_live_") && !TEMPLATE.contains("sk_test_"));
 }
