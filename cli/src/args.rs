@@ -46,6 +46,9 @@ pub struct DevArgs {
     /// Port of the product; 0 for any free one
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+    /// Name under which browsers call the product: localhost, or one that ends in .localhost to try sibling hosts
+    #[arg(long, value_name = "HOST", default_value = "localhost", conflicts_with = "public_url")]
+    pub host: String,
     /// Port of the sandbox WorkOS; 0 for any free one
     #[arg(long, default_value_t = 8081)]
     pub sandbox_port: u16,

@@ -58,6 +58,7 @@ pub async fn run(args: &DevArgs, vars: Vars) -> Result<(), CommandError> {
     let mut stop = Stop::listen()?;
     let running = start(Options {
         port: args.port,
+        host: args.host.clone(),
         sandbox_port: args.sandbox_port,
         dynamodb_port: deps_port(args.dynamodb_port, 8000),
         secrets_port: deps_port(args.secrets_port, 8082),

@@ -59,6 +59,8 @@ const USUAL_PORT: u16 = 8080;
 pub struct Options {
     /// 0 for any free port.
     pub port: u16,
+    /// Name under which the product is called: `localhost` or a name that ends in `.localhost`.
+    pub host: String,
     pub sandbox_port: u16,
     pub dynamodb_port: u16,
     pub secrets_port: u16,
@@ -87,6 +89,7 @@ impl Options {
     pub fn in_memory() -> Self {
         Self {
             port: 0,
+            host: "localhost".to_owned(),
             sandbox_port: 0,
             dynamodb_port: 0,
             secrets_port: 0,
@@ -208,11 +211,12 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         Some(listener) => Some(format!("http://localhost:{}", port(listener, "--sandbox-port")?)),
         None => None,
     };
+    let host = &options.host;
     let public_url = match (&options.real, &app) {
         (Some(real), _) => real.public_url.clone(),
-        (None, Some(listener)) => format!("http://localhost:{}", port(listener, "--port")?),
-        (None, None) if options.port == 0 => format!("http://localhost:{USUAL_PORT}"),
-        (None, None) => format!("http://localhost:{}", options.port),
+        (None, Some(listener)) => format!("http://{host}:{}", port(listener, "--port")?),
+        (None, None) if options.port == 0 => format!("http://{host}:{USUAL_PORT}"),
+        (None, None) => format!("http://{host}:{}", options.port),
     };
 
     let database =

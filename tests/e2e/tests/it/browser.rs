@@ -12,6 +12,7 @@ mod page;
 mod pages;
 mod restricted;
 mod return_urls;
+mod siblings;
 mod site;
 mod stored;
 mod tabs;

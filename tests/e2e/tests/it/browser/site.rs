@@ -29,6 +29,11 @@ impl Site {
         Self { port }
     }
 
+    /// The origin that this host is for a browser.
+    pub(super) fn origin(&self, host: &str) -> String {
+        format!("http://{host}:{}", self.port)
+    }
+
     /// The page as a page of this host.
     pub(super) fn page(&self, host: &str, name: &str) -> String {
         format!("http://{host}:{}/{name}", self.port)
