@@ -13,6 +13,7 @@ pub mod rng;
 pub mod routing;
 pub mod session;
 pub mod tenant;
+pub mod tenant_change;
 pub mod tenant_settings;
 pub mod user;
 
@@ -28,5 +29,6 @@ pub use return_url::{InvalidOrigin, Origin, RefusedReturnUrl, ReturnPolicy, Retu
 pub use rng::{Rng, RngError, sha256};
 pub use session::Session;
 pub use tenant::{Gate, Profile, Tenant};
+pub use tenant_change::TenantChange;
 pub use tenant_settings::TenantSettings;
 pub use user::{IdentityKey, User};

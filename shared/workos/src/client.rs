@@ -1,6 +1,10 @@
 //! The calls. Each names its endpoint; what they share is in `transport`.
 
+mod directories;
+mod events;
 mod tenants;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 
@@ -22,6 +26,10 @@ use crate::profile::Profile;
 use crate::retry::Repeat;
 use crate::transport::{Call, Limits, Transport};
 
+pub use directories::{
+    Directories, DirectoryEntry, DirectoryUserEntry, DirectoryUsers, GroupEntry, Groups, GroupsOf, UsersOf,
+};
+pub use events::{EventPage, EventsFrom, EventsQuery};
 pub use tenants::{
     CertificateNotice, Connections, DraftDomain, OrganizationDraft, Organizations, PortalIntent, PortalLink,
 };

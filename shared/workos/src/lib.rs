@@ -23,6 +23,7 @@ mod client;
 mod connection;
 mod credentials;
 mod error;
+mod event;
 #[cfg(test)]
 mod fake;
 mod jwks;
@@ -31,17 +32,26 @@ mod organization;
 mod profile;
 mod retry;
 mod transport;
+mod webhook;
 
 pub use access_token::{AccessClaims, AccessTokenError, AccessTokens, Bearer, InvalidIssuer, Issuer};
 pub use authorize::AuthorizationUrl;
 pub use base_url::{BaseUrl, InvalidBaseUrl, InvalidSetting};
 pub use client::{
-    CertificateNotice, Client, Connections, DraftDomain, LogoutUrl, OrganizationDraft, Organizations,
-    PortalIntent, PortalLink, TokenResponse,
+    CertificateNotice, Client, Connections, Directories, DirectoryEntry, DirectoryUserEntry, DirectoryUsers,
+    DraftDomain, EventPage, EventsFrom, EventsQuery, GroupEntry, Groups, GroupsOf, LogoutUrl,
+    OrganizationDraft, Organizations, PortalIntent, PortalLink, TokenResponse, UsersOf,
 };
 pub use connection::{Connection, ConnectionType};
 pub use credentials::{AccessToken, ApiKey, ClientId, Environment, InvalidApiKey, InvalidClientId};
 pub use error::{Error, Kind};
+pub use event::{
+    CertificateDue, Event, EventKind, InvalidEvent, Message, Unreadable, is_legacy, legacy_event,
+};
 pub use jwks::{InvalidFreshness, Jwks, JwksFreshness};
 pub use organization::{DomainState, Organization, OrganizationDomain};
 pub use profile::Profile;
+pub use webhook::{
+    InvalidWebhookSecret, SIGNATURE_HEADER, SIGNATURE_TOLERANCE, SignatureError, Signed, WebhookSecret,
+    WebhookSecrets,
+};
