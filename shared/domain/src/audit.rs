@@ -42,6 +42,9 @@ pub enum AuditAction {
     /// Somebody was let into the organization's set-up pages at WorkOS.
     #[serde(rename = "tenant.portal_opened")]
     TenantPortalOpened,
+    /// WorkOS warns that the certificate of a connection runs out.
+    #[serde(rename = "connection.certificate_due")]
+    ConnectionCertificateDue,
     /// A directory brought a person nobody knew.
     #[serde(rename = "user.provisioned")]
     UserProvisioned,
@@ -91,6 +94,7 @@ impl AuditAction {
             Self::TenantClosed => "tenant.closed",
             Self::TenantConnectionMoved => "tenant.connection_moved",
             Self::TenantPortalOpened => "tenant.portal_opened",
+            Self::ConnectionCertificateDue => "connection.certificate_due",
             Self::UserProvisioned => "user.provisioned",
             Self::UserLinkedById => "user.linked_by_idp_id",
             Self::UserLinkedByEmail => "user.linked_by_email",

@@ -11,6 +11,7 @@ mod failures;
 mod listing;
 mod outbox;
 mod seen;
+mod tenants;
 mod writes;
 
 use domain::directory::{
@@ -25,7 +26,8 @@ use crate::error::{Cause, StoreError};
 pub use listing::ItemPage;
 pub(crate) use listing::key_of;
 pub use outbox::{OUTBOX_SHARDS, OutboxNotice};
-pub use seen::SeenEvent;
+pub use seen::{SeenEvent, SeenPage};
+pub use tenants::{TenantEvent, TenantOutcome};
 pub(crate) use writes::unchanged_claim;
 
 /// Rounds of read, plan and conditional write. A round is lost only to somebody who changed the same person, group or
@@ -52,6 +54,21 @@ impl Applier {
     /// answer was lost, all of it, which the next delivery finds out.
     pub async fn apply(
         &self,
+        origin: &Origin,
+        change: &DirectoryChange,
+        stamp: &ChangeStamp,
+        now: Timestamp,
+    ) -> Result<Report, StoreError> {
+        self.apply_event(None, origin, change, stamp, now).await
+    }
+
+    /// As [`Applier::apply`], for a change that came as an event of this type: the record of it says so.
+    ///
+    /// # Errors
+    /// As [`Applier::apply`].
+    pub async fn apply_event(
+        &self,
+        kind: Option<&str>,
         origin: &Origin,
         change: &DirectoryChange,
         stamp: &ChangeStamp,
@@ -85,15 +102,11 @@ impl Applier {
             if let Some(event) = stamp.event() {
                 let created = stamp.clock().as_ref().map_or(now, EventClock::at);
                 let seen = SeenEvent {
-                    event: event.clone(),
-                    change: change.as_str().to_owned(),
-                    outcome: plan.outcome.as_str().to_owned(),
+                    kind: kind.map(str::to_owned),
                     reason: plan.outcome.reason().map(str::to_owned),
                     organization: scene.organization.clone().or_else(|| origin.organization.clone()),
                     directory: Some(origin.directory.clone()),
-                    created_at: created,
-                    handled_at: now,
-                    expires_at: seen::remembered_until(now),
+                    ..SeenEvent::other(event.clone(), change.as_str(), plan.outcome.as_str(), created, now)
                 };
                 items.push(store.put_seen(operation, &seen)?);
             }

@@ -208,6 +208,16 @@ pub(crate) fn seen_event(event: &EventId) -> AttributeValue {
     AttributeValue::S(format!("V#{event}"))
 }
 
+/// A part of one day's events in the index by time: so many parts that an initial sync meets no partition's limit.
+pub(crate) fn seen_day(at: Timestamp, part: u8) -> String {
+    format!("{}#{part}", day(at))
+}
+
+/// The place of an event in its day. Sorts by time.
+pub(crate) fn seen_at(at: Timestamp, event: &EventId) -> String {
+    format!("{:016}#{event}", at.millis().max(0))
+}
+
 /// How often handling an event has failed, in the ephemeral table.
 pub(crate) fn failed_event(event: &EventId) -> AttributeValue {
     AttributeValue::S(format!("F#{event}"))

@@ -28,7 +28,9 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use domain::Rng;
 
-pub use directory::{Applier, ItemPage, OUTBOX_SHARDS, OutboxNotice, SeenEvent};
+pub use directory::{
+    Applier, ItemPage, OUTBOX_SHARDS, OutboxNotice, SeenEvent, SeenPage, TenantEvent, TenantOutcome,
+};
 pub use door::{ClaimWrite, Door};
 pub use error::{Cause, StoreError};
 pub use finding::TenantPage;

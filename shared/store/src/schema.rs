@@ -16,7 +16,7 @@ pub const TTL: &str = "expires_at";
 /// Schema version of an item.
 pub const VERSION: &str = "v";
 
-/// Index of the identity table.
+/// Index of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Index {
     pub(crate) name: &'static str,
@@ -28,6 +28,9 @@ pub(crate) struct Index {
 pub(crate) const REVERSE: Index = Index { name: "gsi1", partition: "gsi1pk", sort: "gsi1sk" };
 /// The notices that are owed to the app: sparse, since a delivered one has no `pending`. Keys only; may lag.
 pub(crate) const PENDING: Index = Index { name: "pending", partition: "pending", sort: "due" };
+
+/// The events that were handled, by day and moment. Of the ephemeral table. Keys only; may lag.
+pub(crate) const SEEN: Index = Index { name: "seen", partition: "seen", sort: "handled" };
 
 /// What a table looks like, as far as the code depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +68,13 @@ pub fn identity() -> TableShape {
 }
 
 pub fn ephemeral() -> TableShape {
-    TableShape { partition: PARTITION.into(), sort: None, ttl: TTL.into(), stream: None, indexes: Vec::new() }
+    TableShape {
+        partition: PARTITION.into(),
+        sort: None,
+        ttl: TTL.into(),
+        stream: None,
+        indexes: vec![SEEN.shape()],
+    }
 }
 
 /// Makes a table of a local stack. A table that exists already is left as it is.

@@ -7,13 +7,14 @@
 
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem, Update};
 use domain::audit::AuditEvent;
+use domain::directory::EventClock;
 use domain::tenant::TenantDomain;
 use domain::{ConnectionId, Domain, Gate, OrganizationId, Tenant, TenantSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::error::{StoreError, cancelled, condition_failed, failed};
-use crate::item::{Item, decode, encode_at, number};
+use crate::item::{Item, decode, encode_at, number, text};
 use crate::keys::{self, Key};
 use crate::schema;
 
@@ -47,6 +48,8 @@ const MOST_DOMAINS: usize = 40;
 const TENANTS_A_BATCH: usize = 33;
 
 pub(crate) const REVISION: &str = "revision";
+/// In a tenant's item: the moment of the newest event that changed it since WorkOS was asked.
+pub(crate) const HEARD: &str = "heard";
 
 impl Store {
     /// The tenant with its gate and settings, strongly consistent, in one round trip.
@@ -184,14 +187,22 @@ impl Store {
         let put = Put::builder()
             .table_name(&self.tables.identity)
             .set_item(Some(encode_at(operation, &key, tenant)?))
-            .condition_expression("attribute_exists(pk) AND refreshed_at < :refreshed")
+            // What was asked before the newest event does not know of it.
+            .condition_expression(
+                "attribute_exists(pk) AND refreshed_at < :refreshed \
+                 AND (attribute_not_exists(heard) OR heard < :asked)",
+            )
             .expression_attribute_values(":refreshed", number(tenant.refreshed_at.millis()))
+            .expression_attribute_values(
+                ":asked",
+                text(String::from(EventClock::new(tenant.refreshed_at, None))),
+            )
             .build()
             .map_err(|why| StoreError::unreadable(operation, why))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn gate_states(
+    pub(crate) fn gate_states(
         &self,
         operation: &'static str,
         tenant: &Tenant,

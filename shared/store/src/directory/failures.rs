@@ -1,10 +1,11 @@
 //! How often handling an event has failed: after a few tries the one that reads events in order marks it as poison and
-//! goes on, so that it blocks nobody (R57).
+//! goes on, so that it blocks nobody (R57). The note says what was known of the event, and is listed with those that
+//! were handled; it never counts as one of them.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::{EventId, Timestamp};
 
-use super::seen::remembered_until;
+use super::seen::{SeenEvent, remembered_until};
 use crate::Store;
 use crate::error::{StoreError, failed};
 use crate::item::number;
@@ -35,5 +36,33 @@ impl Store {
         count
             .and_then(|n| n.as_n().ok().and_then(|n| n.parse().ok()))
             .ok_or_else(|| StoreError::unreadable(operation, "the counter has no number"))
+    }
+
+    /// Notes that an event came and could not be handled yet, and why. It may come again and be handled.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_failure(&self, seen: &SeenEvent) -> Result<(), StoreError> {
+        let operation = "note failure of an event";
+        let mut update = self
+            .db
+            .update_item()
+            .table_name(&self.tables.ephemeral)
+            .key(schema::PARTITION, keys::failed_event(&seen.event))
+            .expression_attribute_values(":one", number(1));
+        let mut set = Vec::new();
+        let note = SeenEvent { failures: None, ..seen.clone() };
+        for (index, (name, value)) in note.item(operation)?.into_iter().enumerate() {
+            set.push(format!("#a{index} = :a{index}"));
+            update = update
+                .expression_attribute_names(format!("#a{index}"), name)
+                .expression_attribute_values(format!(":a{index}"), value);
+        }
+        update
+            .update_expression(format!("ADD n :one SET {}", set.join(", ")))
+            .send()
+            .await
+            .map_err(failed(operation))?;
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 mod events;
 mod people;
+mod seen;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -22,7 +22,7 @@ const MOST: u8 = 100;
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct EventsQuery<'a> {
-    /// Types of events: the API wants them named. [`crate::EventKind::KNOWN`] are those that mean something here.
+    /// Types of events: the API wants them named. [`crate::EventKind::listed`] are those that mean something here.
     pub types: &'a [&'a str],
     pub from: EventsFrom,
     /// End of the window. The API takes 30 days at most.
