@@ -46,7 +46,10 @@ use fixtures::{FixtureError, Fixtures, Seeder};
 use gateway::Gateway;
 use parts::{ListenError, listen, port, serve};
 pub use secrets::LocalSecrets;
-pub use settings::{API_KEY_SECRET, RealWorkOs, RealWorkOsError, SIGNING_KEYS_SECRET, tables};
+pub use settings::{
+    API_KEY_SECRET, RealWorkOs, RealWorkOsError, SIGNING_KEYS_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET_VALUE,
+    tables,
+};
 use template::Template;
 
 /// Log lines and metrics of the functions.
@@ -134,6 +137,8 @@ pub enum DevError {
     Client(#[from] net::BuildError),
     #[error("the sandbox's organizations did not become tenants: {0}")]
     Tenants(String),
+    #[error(transparent)]
+    Random(#[from] domain::RngError),
     #[error("the fixtures of the sample events: {0}")]
     Fixtures(#[from] FixtureError),
     #[error(transparent)]
@@ -249,6 +254,10 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
     stand_in.put(API_KEY_SECRET, &settings::api_key(options.real.as_ref()))?;
     if stand_in.get(SIGNING_KEYS_SECRET).is_none() {
         stand_in.put(SIGNING_KEYS_SECRET, "{}")?;
+    }
+    let given = options.real.as_ref().is_some_and(RealWorkOs::has_webhook);
+    if given || stand_in.get(WEBHOOK_SECRET).is_none() {
+        stand_in.put(WEBHOOK_SECRET, &settings::webhook_secret(options.real.as_ref(), &options.rng)?)?;
     }
     keys.create(Algorithm::Es256).await?;
 
@@ -397,12 +406,14 @@ async fn product(
     let login = login::Deps::new(vars, platform)?;
     let callback = callback::Deps::new(vars, platform)?;
     let session = session::Deps::new(vars, platform)?;
+    let scim = scim::Deps::new(vars, platform)?;
     let authorizer = authorizer::Deps::new(vars, platform)?;
-    tokio::join!(callback.prefetch(), session.prefetch());
+    tokio::join!(callback.prefetch(), session.prefetch(), scim.prefetch());
     let functions = BTreeMap::from([
         ("login".to_owned(), web::layers(login::router(&login), login.shared())),
         ("callback".to_owned(), web::layers(callback::router(&callback), callback.shared())),
         ("session".to_owned(), web::layers(session::router(&session), session.shared())),
+        ("scim".to_owned(), web::layers(scim::router(&scim), scim.shared())),
     ]);
     let domain = public_url.split_once("://").map_or(public_url, |(_, host)| host).to_owned();
     let (clock, rng) = (platform.clock.clone(), platform.rng.clone());

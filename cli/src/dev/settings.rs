@@ -6,7 +6,7 @@ use serde_json::json;
 use store::Tables;
 use url::Url;
 use web::Vars;
-use workos::{ApiKey, BaseUrl, ClientId, Environment};
+use workos::{ApiKey, BaseUrl, ClientId, Environment, WebhookSecret};
 
 use super::template::Template;
 
@@ -16,8 +16,12 @@ const TABLES: (&str, &str) = ("vestibule-identity", "vestibule-ephemeral");
 pub const API_KEY_SECRET: &str = "vestibule/workos-api-key";
 /// The secret with the private key ring.
 pub const SIGNING_KEYS_SECRET: &str = "vestibule/signing-keys";
+/// The secret that the sandbox signs its webhooks with.
+pub const WEBHOOK_SECRET: &str = "vestibule/workos-webhook";
+/// Where the secret of a real webhook is given: in the environment, never as an argument.
+pub const WEBHOOK_SECRET_VALUE: &str = "WORKOS_WEBHOOK_SECRET_VALUE";
 /// Settings that the local stack decides, and what decides them.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 11] = [
     ("PUBLIC_URL", "--port, or --public-url with --workos real"),
     ("IDENTITY_TABLE", "the local stack itself"),
     ("EPHEMERAL_TABLE", "the local stack itself"),
@@ -25,6 +29,7 @@ const OWN: [(&str, &str); 10] = [
     ("WORKOS_API_BASE_URL", "--workos"),
     ("WORKOS_API_KEY_SECRET", "the local stack itself"),
     ("SIGNING_KEYS_SECRET", "the local stack itself"),
+    ("WORKOS_WEBHOOK_SECRET", "the local stack itself"),
     ("POWERTOOLS_SERVICE_NAME", "the local stack itself"),
     ("AWS_ENDPOINT_URL_DYNAMODB", "--dynamodb-port"),
     ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "--secrets-port"),
@@ -67,6 +72,8 @@ pub struct RealWorkOs {
     client_id: String,
     base_url: String,
     api_key: secrecy::SecretString,
+    /// Where the environment has a webhook that leads here.
+    webhook_secret: Option<secrecy::SecretString>,
 }
 
 /// What is missing or wrong for developing against a real environment.
@@ -99,6 +106,11 @@ impl RealWorkOs {
         }
         let client_id = required("WORKOS_CLIENT_ID")?;
         ClientId::parse(&client_id).map_err(|why| invalid("WORKOS_CLIENT_ID", why.to_string()))?;
+        let webhook_secret = vars.get(WEBHOOK_SECRET_VALUE);
+        if let Some(secret) = webhook_secret {
+            WebhookSecret::parse(secret).map_err(|why| invalid(WEBHOOK_SECRET_VALUE, why.to_string()))?;
+        }
+        let webhook_secret = webhook_secret.map(Into::into);
         let base = BaseUrl::from_settings(|name| vars.get(name).map(str::to_owned))
             .map_err(|why| invalid(why.name, why.reason.to_string()))?;
         let redirect_uri = vars.get("WORKOS_REDIRECT_URI");
@@ -111,8 +123,20 @@ impl RealWorkOs {
             Some(given) if given != expected => {
                 Err(RealWorkOsError::RedirectUri { given: given.to_owned(), expected })
             }
-            _ => Ok(Self { public_url, client_id, base_url: base.as_url().to_string(), api_key: key.into() }),
+            _ => Ok(Self {
+                public_url,
+                client_id,
+                base_url: base.as_url().to_string(),
+                api_key: key.into(),
+                webhook_secret,
+            }),
         }
+    }
+}
+
+impl RealWorkOs {
+    pub(super) const fn has_webhook(&self) -> bool {
+        self.webhook_secret.is_some()
     }
 }
 
@@ -121,6 +145,22 @@ pub(super) fn api_key(real: Option<&RealWorkOs>) -> String {
     let key =
         real.map_or(sandbox::DEFAULT_API_KEY, |real| secrecy::ExposeSecret::expose_secret(&real.api_key));
     json!({ "api_key": key }).to_string()
+}
+
+/// The text of a new webhook secret: of a real WorkOS environment the one that is given, else one of our own.
+///
+/// # Errors
+/// When no random bytes can be had.
+pub(super) fn webhook_secret(
+    real: Option<&RealWorkOs>,
+    rng: &domain::Rng,
+) -> Result<String, domain::RngError> {
+    let given = real.and_then(|real| real.webhook_secret.as_ref());
+    let secret = match given {
+        Some(given) => secrecy::ExposeSecret::expose_secret(given).to_owned(),
+        None => format!("whsec_{}", rng.token()?),
+    };
+    Ok(json!({ "current": secret }).to_string())
 }
 
 /// The settings of all functions.
@@ -142,6 +182,7 @@ pub(super) fn vars(
         ("WORKOS_API_BASE_URL", base_url),
         ("WORKOS_API_KEY_SECRET", API_KEY_SECRET),
         ("SIGNING_KEYS_SECRET", SIGNING_KEYS_SECRET),
+        ("WORKOS_WEBHOOK_SECRET", WEBHOOK_SECRET),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -193,6 +193,7 @@ mod tests {
         let mut coded = any(&login::ROUTES, "login");
         coded.extend(any(&callback::ROUTES, "callback"));
         coded.extend(any(&session::ROUTES, "session"));
+        coded.extend(any(&scim::ROUTES, "scim"));
         coded.push(("$default".to_owned(), "session".to_owned()));
         deployed.sort();
         coded.sort();

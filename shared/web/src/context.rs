@@ -67,6 +67,11 @@ impl ClientAddress {
         Self(Some(ip.to_canonical()))
     }
 
+    /// The address itself, where API Gateway says it.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        self.0
+    }
+
     /// The key of limits per client: an IPv4 address, or the /64 that one IPv6 subscriber holds at least.
     pub fn limit_key(&self) -> String {
         match self.0 {

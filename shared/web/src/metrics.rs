@@ -15,6 +15,16 @@ use crate::telemetry::{Service, Sink};
 pub const LOGIN_SUCCESS: &str = "login_success";
 /// Logins that did not; by `reason`.
 pub const LOGIN_FAILURE: &str = "login_failure";
+/// Events of WorkOS that were genuine; by `outcome` and by `type`.
+pub const SCIM_SYNC: &str = "scim_sync";
+/// Milliseconds from a leaver's event to the write that ends their sessions.
+pub const DEPROVISION_LAG: &str = "deprovision_lag";
+/// Webhook calls that were not genuine; by `reason`.
+pub const WEBHOOK_REFUSED: &str = "webhook_refused";
+/// Events that name another organization than the one whose directory it is.
+pub const DIRECTORY_MISMATCH: &str = "directory_mismatch";
+/// Warnings that the certificate of a connection runs out.
+pub const CERTIFICATE_DUE: &str = "certificate_due";
 /// First requests of a process, as Powertools counts them.
 pub const COLD_START: &str = "ColdStart";
 
@@ -35,17 +45,23 @@ impl Metrics {
 
     /// One more.
     pub fn count(&self, name: &str) {
-        self.write(name, "Count", json!(1), None);
+        self.write(name, "Count", json!(1), &[]);
     }
 
     /// One more, in total and under a dimension of its own.
     pub fn count_by(&self, name: &str, dimension: &str, value: &str) {
-        self.write(name, "Count", json!(1), Some((dimension, value)));
+        self.write(name, "Count", json!(1), &[(dimension, value)]);
+    }
+
+    /// One more, in total and under each of these dimensions by itself. The line has them all, so that a search in the
+    /// log finds combinations, which as metrics would cost for each one.
+    pub fn count_by_each(&self, name: &str, dimensions: &[(&str, &str)]) {
+        self.write(name, "Count", json!(1), dimensions);
     }
 
     pub fn millis(&self, name: &str, took: Duration) {
         let millis = (took.as_secs_f64() * 1_000_000.0).round() / 1000.0;
-        self.write(name, "Milliseconds", json!(millis), None);
+        self.write(name, "Milliseconds", json!(millis), &[]);
     }
 
     pub(crate) fn cold_start(&self) {
@@ -56,13 +72,13 @@ impl Metrics {
         }
     }
 
-    fn write(&self, name: &str, unit: &str, amount: Value, dimension: Option<(&str, &str)>) {
+    fn write(&self, name: &str, unit: &str, amount: Value, dimensions: &[(&str, &str)]) {
         let mut line = Map::new();
         // The format is read only from lines with this key at the root.
         let mut sets = vec![vec!["service"]];
-        if let Some((dimension, value)) = dimension {
+        for (dimension, value) in dimensions {
             sets.push(vec!["service", dimension]);
-            line.insert(dimension.to_owned(), dimension_value(value).into());
+            line.insert((*dimension).to_owned(), dimension_value(value).into());
         }
         line.insert("service".to_owned(), dimension_value(&self.service.name).into());
         line.insert(name.to_owned(), amount);
@@ -108,6 +124,7 @@ mod tests {
         metrics.count(LOGIN_SUCCESS);
         metrics.count_by(LOGIN_FAILURE, "reason", "invalid_state");
         metrics.millis("exchange", Duration::from_micros(12_345));
+        metrics.count_by_each(SCIM_SYNC, &[("outcome", "applied"), ("type", "dsync.deleted")]);
         let lines = values(&sink);
         assert_eq!(lines[0]["login_success"], 1);
         assert_eq!(
@@ -128,6 +145,9 @@ mod tests {
         );
         assert_eq!(lines[2]["exchange"], 12.345);
         assert_eq!(lines[2]["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"], "Milliseconds");
+        let sets = &lines[3]["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+        assert_eq!(*sets, json!([["service"], ["service", "outcome"], ["service", "type"]]));
+        assert_eq!((&lines[3]["outcome"], &lines[3]["type"]), (&json!("applied"), &json!("dsync.deleted")));
     }
 
     #[test]

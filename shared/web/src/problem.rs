@@ -54,8 +54,8 @@ impl Problem {
     }
 }
 
-/// An answer in our shape.
-pub(crate) fn shaped(status: StatusCode, content_type: &'static str, body: String) -> Response {
+/// An error in a shape that stays as it is: ours, or one that a protocol prescribes. It must echo nothing of the request.
+pub fn shaped(status: StatusCode, content_type: &'static str, body: String) -> Response {
     let mut response =
         (status, [(CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response();
     response.extensions_mut().insert(Shaped);

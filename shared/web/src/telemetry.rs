@@ -210,13 +210,14 @@ fn escaped(json: String) -> String {
 }
 
 /// Crates whose `INFO` is ours to read.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "authorizer",
     "callback",
     "domain",
     "login",
     "net",
     "sandbox",
+    "scim",
     "session",
     "store",
     "tokens",

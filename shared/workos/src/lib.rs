@@ -52,6 +52,7 @@ pub use jwks::{InvalidFreshness, Jwks, JwksFreshness};
 pub use organization::{DomainState, Organization, OrganizationDomain};
 pub use profile::Profile;
 pub use webhook::{
-    InvalidWebhookSecret, SIGNATURE_HEADER, SIGNATURE_TOLERANCE, SignatureError, Signed, WebhookSecret,
+    InvalidWebhookSecret, SIGNATURE_HEADER, SIGNATURE_TOLERANCE, SignatureError, Signed, WEBHOOK_ADDRESSES,
+    WebhookSecret,
     WebhookSecrets,
 };

@@ -18,6 +18,18 @@ use serde::Deserialize;
 
 /// Name of the header.
 pub const SIGNATURE_HEADER: &str = "workos-signature";
+/// Where webhooks come from, as WorkOS's documentation lists it. The list may change; the signature is what counts.
+pub const WEBHOOK_ADDRESSES: [&str; 9] = [
+    "3.217.146.166",
+    "23.21.184.92",
+    "34.204.154.149",
+    "44.213.245.178",
+    "44.215.236.82",
+    "50.16.203.9",
+    "52.1.251.34",
+    "52.21.49.187",
+    "174.129.36.47",
+];
 /// How far the moment of signing may lie from now, in both directions.
 pub const SIGNATURE_TOLERANCE: Duration = Duration::from_secs(180);
 /// The longest header that is looked at. A real one has 86 characters.

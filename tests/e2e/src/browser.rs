@@ -189,6 +189,13 @@ impl Request<'_> {
             .header("sec-fetch-dest", "document")
     }
 
+    /// With a body as it stands.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, text: &str) -> Self {
+        text.clone_into(&mut self.body);
+        self.header("content-type", content_type)
+    }
+
     #[must_use]
     pub fn form(mut self, fields: &[(&str, &str)]) -> Self {
         self.body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();

@@ -19,6 +19,7 @@ use crate::{Browser, Stack};
 /// Names that the local stack gives its secrets.
 pub const API_KEY_SECRET: &str = "vestibule/workos-api-key";
 pub const SIGNING_KEYS_SECRET: &str = "vestibule/signing-keys";
+pub const WEBHOOK_SECRET: &str = "vestibule/workos-webhook";
 
 /// The functions, put together once more.
 pub struct Deployment {
@@ -51,11 +52,13 @@ impl Deployment {
         let callback = callback::Deps::new(&vars, &platform).expect("good settings");
         let session = session::Deps::new(&vars, &platform).expect("good settings");
         let authorizer = authorizer::Deps::new(&vars, &platform).expect("good settings");
-        tokio::join!(callback.prefetch(), session.prefetch());
+        let scim = scim::Deps::new(&vars, &platform).expect("good settings");
+        tokio::join!(callback.prefetch(), session.prefetch(), scim.prefetch());
         let functions = BTreeMap::from([
             ("login".to_owned(), web::layers(login::router(&login), login.shared())),
             ("callback".to_owned(), web::layers(callback::router(&callback), callback.shared())),
             ("session".to_owned(), web::layers(session::router(&session), session.shared())),
+            ("scim".to_owned(), web::layers(scim::router(&scim), scim.shared())),
         ]);
         let routes =
             Template::parse(TEMPLATE).and_then(|template| template.routes()).expect("a good template");
@@ -100,6 +103,7 @@ fn vars(stack: &Stack, settings: &[(&str, &str)]) -> Vars {
         ("WORKOS_API_BASE_URL", stack.sandbox_url()),
         ("WORKOS_API_KEY_SECRET", API_KEY_SECRET),
         ("SIGNING_KEYS_SECRET", SIGNING_KEYS_SECRET),
+        ("WORKOS_WEBHOOK_SECRET", WEBHOOK_SECRET),
     ];
     usual.into_iter().chain(settings.iter().copied()).collect()
 }

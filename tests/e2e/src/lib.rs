@@ -22,10 +22,11 @@ pub mod runtime_api;
 mod sandbox_control;
 mod stack;
 mod tables;
+pub mod webhook;
 
 pub use answer::Answer;
 pub use browser::{Browser, Departure, Request};
-pub use deployment::{API_KEY_SECRET, Deployment, SIGNING_KEYS_SECRET};
+pub use deployment::{API_KEY_SECRET, Deployment, SIGNING_KEYS_SECRET, WEBHOOK_SECRET};
 pub use jar::{Jar, SetCookie};
 pub use proxy::{DatabaseProxy, Held};
 pub use sandbox_control::{Arrived, SandboxControl};

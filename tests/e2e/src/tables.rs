@@ -69,7 +69,9 @@ impl Stack {
     }
 
     pub async fn users(&self) -> Vec<Item> {
-        self.identity(|item| item.pk().contains("#U#") && item.sk() == "META").await
+        // What a directory says of a person is a record of its own, under the directory.
+        let of_ours = |item: &Item| item.pk().contains("#U#") && !item.pk().contains("#D#");
+        self.identity(|item| of_ours(item) && item.sk() == "META").await
     }
 
     /// The links from identities to users.

@@ -38,4 +38,5 @@ mod tabs;
 mod template;
 mod tenants_command;
 mod traces;
+mod webhooks;
 mod workos_tokens;

@@ -1,0 +1,219 @@
+//! What a genuine event comes to.
+//!
+//! Everything that follows from it is written in one transaction with the mark that it was seen, so a delivery that
+//! breaks anywhere is either nothing or a duplicate the next time. What means nothing here is marked as well: nobody
+//! should have to guess afterwards what arrived. An event that cannot be understood is recorded with the reason and
+//! answered with success, because sending it again would change nothing; it raises an alarm and can be replayed (R57).
+
+use domain::audit::{Actor, AuditAction, AuditContext, AuditEvent};
+use domain::directory::{DirectoryChange, Ignored, NoticeKind, Origin, Outcome};
+use domain::{OrganizationId, RngError, TenantChange, Timestamp};
+use store::{Cause, SeenEvent, StoreError, TenantEvent, TenantOutcome};
+use web::metrics;
+use workos::{CertificateDue, Event, Message, Unreadable};
+
+use crate::Deps;
+use crate::refusal::Refusal;
+
+/// Stable words for the metric, the answer and the record.
+#[derive(Debug)]
+pub(crate) struct Handled {
+    pub(crate) outcome: &'static str,
+    pub(crate) reason: Option<String>,
+}
+
+const IGNORED: &str = "ignored";
+const APPLIED: &str = "applied";
+const DUPLICATE: &str = "duplicate";
+const POISON: &str = "poison";
+
+impl Deps {
+    pub(crate) async fn handle(&self, event: &Event) -> Result<Handled, Refusal> {
+        let now = self.shared.clock().now();
+        // Events of two WorkOS environments differ in nothing else: a secret pasted into the wrong stack shows here.
+        let elsewhere = event.client_id.as_deref().is_some_and(|id| id != self.settings.client_id.as_str());
+        let handled = if elsewhere {
+            self.ignore(event, "other_environment", now).await
+        } else {
+            match event.read() {
+                Ok(Message::Directory { origin, change }) => self.apply(event, &origin, &change, now).await,
+                Ok(Message::Tenant { organization, change }) => {
+                    self.change_tenant(event, &organization, &change, now).await
+                }
+                Ok(Message::Certificate(due)) => self.warn(event, &due, now).await,
+                Ok(Message::Nothing) => self.ignore(event, "nothing_follows", now).await,
+                Ok(Message::Unknown) => self.ignore(event, "unknown_type", now).await,
+                Err(why) => self.poison(event, why, now).await,
+            }
+        }?;
+        tracing::info!(
+            event.id = %event.id,
+            event.type = event.kind.as_str(),
+            event.outcome = handled.outcome,
+            event.reason = handled.reason.as_deref(),
+            "event {} of type {}: {}",
+            event.id,
+            event.kind.as_str(),
+            handled.outcome
+        );
+        Ok(handled)
+    }
+
+    async fn apply(
+        &self,
+        event: &Event,
+        origin: &Origin,
+        change: &DirectoryChange,
+        now: Timestamp,
+    ) -> Result<Handled, Refusal> {
+        let kind = event.kind.as_str();
+        let report = self.applier.apply_event(Some(kind), origin, change, &event.stamp(), now).await?;
+        match report.outcome {
+            Outcome::Unresolved => return self.postpone(event, origin, now).await,
+            Outcome::Ignored(Ignored::OtherOrganization) => {
+                self.shared.metrics().count(metrics::DIRECTORY_MISMATCH);
+                tracing::warn!(
+                    event.id = %event.id,
+                    directory.id = %origin.directory,
+                    "event {} names another organization than the one that owns directory {}",
+                    event.id,
+                    origin.directory
+                );
+            }
+            Outcome::Applied { .. }
+            | Outcome::NoChange
+            | Outcome::Stale
+            | Outcome::Duplicate
+            | Outcome::Ignored(_) => {}
+        }
+        let leaves =
+            |kind: &NoticeKind| matches!(kind, NoticeKind::UserDeactivated | NoticeKind::DirectoryDeleted);
+        if report.notices.iter().any(leaves) {
+            self.measure_lag(event);
+        }
+        Ok(Handled { outcome: report.outcome.as_str(), reason: report.outcome.reason().map(str::to_owned) })
+    }
+
+    async fn change_tenant(
+        &self,
+        event: &Event,
+        organization: &OrganizationId,
+        change: &TenantChange,
+        now: Timestamp,
+    ) -> Result<Handled, Refusal> {
+        let told = TenantEvent {
+            event: &event.id,
+            kind: event.kind.as_str(),
+            created_at: event.created_at,
+            organization,
+            change,
+        };
+        let outcome = self.store.apply_tenant_event(&told, now).await?;
+        if outcome == TenantOutcome::Applied && *change == TenantChange::OrganizationDeleted {
+            self.measure_lag(event);
+        }
+        Ok(Handled { outcome: outcome.as_str(), reason: outcome.reason().map(str::to_owned) })
+    }
+
+    /// A certificate that runs out ends every login of a company on a known day: the alarm is the use of it.
+    async fn warn(&self, event: &Event, due: &CertificateDue, now: Timestamp) -> Result<Handled, Refusal> {
+        let organization = match &due.organization {
+            Some(organization) => Some(organization.clone()),
+            None => self.store.organization_of(&due.connection).await?,
+        };
+        let audit = match &organization {
+            Some(organization) => Some(self.certificate_audit(event, due, organization, now)?),
+            None => None,
+        };
+        let seen = SeenEvent { organization, ..mark(event, APPLIED, now) };
+        if !self.store.mark_event_with(&seen, audit.as_ref()).await? {
+            return Ok(Handled { outcome: DUPLICATE, reason: None });
+        }
+        self.shared.metrics().count(metrics::CERTIFICATE_DUE);
+        tracing::warn!(
+            connection.id = %due.connection,
+            certificate.expired = due.expired,
+            certificate.expires = due.expires.map(Timestamp::rfc3339),
+            "the certificate of connection {} runs out",
+            due.connection
+        );
+        Ok(Handled { outcome: APPLIED, reason: None })
+    }
+
+    fn certificate_audit(
+        &self,
+        event: &Event,
+        due: &CertificateDue,
+        organization: &OrganizationId,
+        now: Timestamp,
+    ) -> Result<AuditEvent, StoreError> {
+        let random = |_: RngError| StoreError { operation: "warn of a certificate", cause: Cause::Random };
+        let details = [
+            ("connection", Some(due.connection.to_string())),
+            ("certificate", Some(due.kind.clone()).filter(|kind| !kind.is_empty())),
+            ("expires", due.expires.map(Timestamp::rfc3339)),
+            ("expired", Some(due.expired.to_string())),
+        ];
+        Ok(AuditEvent {
+            id: self.shared.rng().ulid(now).map_err(random)?,
+            organization: organization.clone(),
+            action: AuditAction::ConnectionCertificateDue,
+            actor: Actor::operator("workos"),
+            session: None,
+            context: AuditContext {
+                location: "webhook".to_owned(),
+                user_agent: String::new(),
+                request_id: event.id.to_string(),
+            },
+            details: details
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+                .collect(),
+            occurred_at: now,
+        })
+    }
+
+    async fn ignore(&self, event: &Event, reason: &str, now: Timestamp) -> Result<Handled, Refusal> {
+        let seen = SeenEvent { reason: Some(reason.to_owned()), ..mark(event, IGNORED, now) };
+        let first = self.store.mark_event(&seen).await?;
+        let outcome = if first { IGNORED } else { DUPLICATE };
+        Ok(Handled { outcome, reason: first.then(|| reason.to_owned()) })
+    }
+
+    async fn poison(&self, event: &Event, why: Unreadable, now: Timestamp) -> Result<Handled, Refusal> {
+        let (kind, reason) = (event.kind.as_str(), why.as_str());
+        let seen = SeenEvent::poison(event.id.clone(), kind, reason, event.created_at, now);
+        if !self.store.mark_event(&seen).await? {
+            return Ok(Handled { outcome: DUPLICATE, reason: None });
+        }
+        tracing::error!(
+            event.id = %event.id,
+            event.type = kind,
+            event.reason = reason,
+            "event {} of type {kind} cannot be read: {reason}",
+            event.id
+        );
+        Ok(Handled { outcome: POISON, reason: Some(reason.to_owned()) })
+    }
+
+    /// Nobody says yet whose directory it is. Noted, and to come again: by then the directory may have introduced itself.
+    async fn postpone(&self, event: &Event, origin: &Origin, now: Timestamp) -> Result<Handled, Refusal> {
+        let note = SeenEvent {
+            reason: Some("directory_unknown".to_owned()),
+            directory: Some(origin.directory.clone()),
+            ..mark(event, Outcome::Unresolved.as_str(), now)
+        };
+        self.store.note_failure(&note).await?;
+        Err(Refusal::Unresolved)
+    }
+
+    /// From the moment of the event to now, when its effect is written (R58).
+    fn measure_lag(&self, event: &Event) {
+        let lag = self.shared.clock().now().since(event.created_at);
+        self.shared.metrics().millis(metrics::DEPROVISION_LAG, lag);
+    }
+}
+
+fn mark(event: &Event, outcome: &str, now: Timestamp) -> SeenEvent {
+    SeenEvent::other(event.id.clone(), event.kind.as_str(), outcome, event.created_at, now)
+}

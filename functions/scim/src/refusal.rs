@@ -1,0 +1,104 @@
+//! Why a request comes to nothing, and what its sender is told.
+//!
+//! Whoever is not WorkOS gets one answer, whatever was wrong (R51): a forger who could tell an old signature from a
+//! wrong one would know when the secret is right. What is broken behind us is always 503, so that WorkOS sends the
+//! event again: a 4xx would be the end of it.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use store::StoreError;
+use web::pages::{Page, Unavailable};
+use web::problem::shaped;
+use web::secrets::SecretError;
+use web::{Ctx, Problem, metrics};
+use workos::{InvalidEvent, SignatureError};
+
+use crate::Deps;
+
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// RFC 7644 section 3.12.
+const SCIM_ERROR: &str = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"401","detail":"The token is not valid."}"#;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("neither a signature nor a token")]
+    NoCredential,
+    #[error("a signature and a token")]
+    BothCredentials,
+    #[error("a token, and nobody has one")]
+    UnknownToken,
+    #[error("the caller's address is not among the allowed ones")]
+    Address,
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error("the body is larger than 256 KB")]
+    TooLarge,
+    #[error("the body broke off")]
+    Broken,
+    #[error("signed, and no event: {0}")]
+    Invalid(#[from] InvalidEvent),
+    #[error("the directory is not known and the event names no organization")]
+    Unresolved,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl Refusal {
+    /// Stable word for the metric of refused calls; `None` for trouble of ours and for events that are genuine.
+    const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::NoCredential => Some("no_credential"),
+            Self::BothCredentials => Some("both_credentials"),
+            Self::UnknownToken => Some("unknown_token"),
+            Self::Address => Some("address"),
+            Self::Signature(error) => Some(error.as_str()),
+            Self::TooLarge => Some("too_large"),
+            Self::Broken => Some("broken"),
+            Self::Invalid(_) | Self::Unresolved | Self::Store(_) | Self::Secret(_) => None,
+        }
+    }
+
+    pub(crate) fn respond(self, deps: &Deps, ctx: &Ctx) -> Response {
+        match self.reason() {
+            Some(reason) => {
+                deps.shared.metrics().count_by(metrics::WEBHOOK_REFUSED, "reason", reason);
+                tracing::warn!(webhook.reason = reason, "a call was refused: {self}");
+            }
+            None => tracing::error!(error = %self, "an event was not handled: {self}"),
+        }
+        let problem = |status, code, message: &'static str| Problem::new(status, code, message).respond(ctx);
+        match self {
+            Self::NoCredential | Self::Address | Self::Signature(_) => {
+                problem(StatusCode::UNAUTHORIZED, "unauthorized", "The request is not authorized.")
+            }
+            Self::UnknownToken => {
+                let body = SCIM_ERROR.to_owned();
+                let mut response = shaped(StatusCode::UNAUTHORIZED, "application/scim+json", body);
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+            }
+            Self::BothCredentials => problem(
+                StatusCode::BAD_REQUEST,
+                "ambiguous_credentials",
+                "The request has a signature and a token; it may have one of them.",
+            ),
+            Self::TooLarge => {
+                problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KB.")
+            }
+            Self::Broken => problem(StatusCode::BAD_REQUEST, "bad_request", "The body is not whole."),
+            Self::Invalid(_) => {
+                problem(StatusCode::BAD_REQUEST, "invalid_event", "The body is not an event.")
+            }
+            Self::Unresolved | Self::Store(_) | Self::Secret(_) => {
+                Page::TryLater { reason: Unavailable::Down, wait: RETRY_AFTER, retry: None }
+                    .respond(deps.shared.site(), ctx)
+            }
+        }
+        .into_response()
+    }
+}

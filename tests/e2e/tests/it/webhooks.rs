@@ -1,0 +1,5 @@
+//! WorkOS's webhooks over HTTP: who is believed, and what follows from it.
+
+mod credentials;
+mod people;
+mod tenants;
