@@ -107,10 +107,11 @@ async fn authorize(
             selected => selected,
         };
         let selected = selected.map(|connection| connection.id.clone());
-        if let Some(seconds) =
-            selected.as_ref().ok().and_then(|connection| locked.over_limit(connection, now))
-        {
-            return Err(AuthorizeError::TooMany(seconds));
+        if let Ok(connection) = &selected {
+            let limit = locked.settings.logins_per_minute;
+            if let Some(seconds) = locked.windows.over(connection.as_str(), limit, 60, now) {
+                return Err(AuthorizeError::TooMany(seconds));
+            }
         }
         selected
     };

@@ -3,6 +3,8 @@
 //! JSON in, JSON out; the pages' forms go to the same endpoints and come back to the page. Input that is not
 //! understood is refused with a sentence: a fault that was never set makes a test pass for the wrong reason.
 
+mod deliveries;
+mod directory;
 mod input;
 mod tokens;
 mod world;
@@ -16,11 +18,12 @@ use domain::EmailAddress;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use crate::delivery::WebhookEndpoint;
 use crate::errors::{REDIRECT_ERRORS, description};
 use crate::faults::Fault;
 use crate::flow::Auto;
 use crate::guard;
-use crate::options::web_url;
+use crate::options::{loopback, web_url};
 use crate::pages;
 use crate::state::Sandbox;
 use input::{Empty, Refused, Verb};
@@ -44,6 +47,11 @@ pub(crate) fn routes(sandbox: &Sandbox) -> Router<Sandbox> {
         .route("/_sandbox/requests", get(requests).delete(clear_requests))
         .route("/_sandbox/requests/clear", post(clear_requests_by_form))
         .route("/_sandbox/tokens", post(tokens::mint))
+        .route("/_sandbox/directory", get(pages::directory).post(directory::change))
+        .route("/_sandbox/events", post(directory::emit))
+        .route("/_sandbox/delivery", get(deliveries::switches).post(deliveries::change_switches))
+        .route("/_sandbox/deliveries", get(deliveries::list))
+        .route("/_sandbox/deliveries/retry", post(deliveries::retry))
         .route("/_sandbox/reset", post(reset))
         .layer(from_fn_with_state(sandbox.clone(), guard::same_site_only))
 }
@@ -116,6 +124,36 @@ struct SettingsChange {
     /// Absent: as it is. Null: no limit.
     #[serde(deserialize_with = "given")]
     logins_per_minute: Option<Option<u32>>,
+    /// As above.
+    #[serde(deserialize_with = "given")]
+    requests_per_minute: Option<Option<u32>>,
+    /// As above.
+    #[serde(deserialize_with = "given")]
+    directory_requests_per_second: Option<Option<u32>>,
+    keep_inactive_users: Option<bool>,
+    directory_decides_sign_in: Option<bool>,
+    events_obey_order: Option<bool>,
+    /// Absent: as it is. Null: nobody is told.
+    #[serde(deserialize_with = "given")]
+    webhook: Option<Option<Webhook>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Webhook {
+    url: String,
+    secret: String,
+}
+
+impl Webhook {
+    /// On this machine, or where the sandbox was told at its start: what is made up here is nothing to send to others.
+    fn endpoint(&self, sandbox: &Sandbox) -> Option<WebhookEndpoint> {
+        let url = web_url(&self.url)?;
+        let first = sandbox.first_webhook().and_then(|first| web_url(&first.url));
+        let known = loopback(&url) || first.is_some_and(|first| first.origin() == url.origin());
+        let endpoint = WebhookEndpoint { url: self.url.clone(), secret: self.secret.clone() };
+        (known && !self.secret.is_empty()).then_some(endpoint)
+    }
 }
 
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -125,7 +163,18 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 async fn settings(State(sandbox): State<Sandbox>) -> Json<Value> {
-    Json(json!(sandbox.state().settings))
+    Json(settings_json(&sandbox))
+}
+
+/// The secret stays here.
+fn settings_json(sandbox: &Sandbox) -> Value {
+    let state = sandbox.state();
+    let mut answer = json!(state.settings);
+    if let Some(fields) = answer.as_object_mut() {
+        let url = state.webhook.as_ref().map(|webhook| json!({ "url": webhook.url }));
+        fields.insert("webhook".to_owned(), json!(url));
+    }
+    answer
 }
 
 async fn change_settings(
@@ -136,8 +185,20 @@ async fn change_settings(
     if change.sign_in_endpoint.iter().flatten().any(|url| web_url(url).is_none()) {
         return Err(verb.refuse("sign_in_endpoint must be an absolute http or https URL, or null."));
     }
-    let settings = {
-        let settings = &mut sandbox.state().settings;
+    let webhook = match &change.webhook {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(given)) => {
+            let text = "webhook needs an http or https url on this machine and a secret that is not empty, or is null.";
+            Some(Some(given.endpoint(&sandbox).ok_or_else(|| verb.refuse(text))?))
+        }
+    };
+    {
+        let mut state = sandbox.state();
+        if let Some(webhook) = webhook {
+            state.webhook = webhook;
+        }
+        let settings = &mut state.settings;
         settings.consent = change.consent.unwrap_or(settings.consent);
         settings.enforce_domains = change.enforce_domains.unwrap_or(settings.enforce_domains);
         settings.idp_initiated = change.idp_initiated.unwrap_or(settings.idp_initiated);
@@ -145,9 +206,15 @@ async fn change_settings(
             settings.sign_in_endpoint.clone_from(endpoint);
         }
         settings.logins_per_minute = change.logins_per_minute.unwrap_or(settings.logins_per_minute);
-        settings.clone()
-    };
-    Ok(verb.answer(json!(settings), HOME))
+        settings.requests_per_minute = change.requests_per_minute.unwrap_or(settings.requests_per_minute);
+        settings.directory_requests_per_second =
+            change.directory_requests_per_second.unwrap_or(settings.directory_requests_per_second);
+        settings.keep_inactive_users = change.keep_inactive_users.unwrap_or(settings.keep_inactive_users);
+        settings.directory_decides_sign_in =
+            change.directory_decides_sign_in.unwrap_or(settings.directory_decides_sign_in);
+        settings.events_obey_order = change.events_obey_order.unwrap_or(settings.events_obey_order);
+    }
+    Ok(verb.answer(settings_json(&sandbox), HOME))
 }
 
 fn faults_json(sandbox: &Sandbox) -> Value {

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::RngError;
+use http::header::RETRY_AFTER;
 use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
@@ -60,6 +61,14 @@ pub(crate) enum ApiError {
     Refused { code: &'static str },
     #[error("{code}")]
     Conflict { code: &'static str },
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// Come back in so many seconds.
+    #[error("too many requests")]
+    TooMany(i64),
+    /// The same of directory users, where WorkOS's answer is a bare string.
+    #[error("too many requests for one directory")]
+    DirectoryTooMany(i64),
     #[error("signing or randomness failed")]
     Internal,
 }
@@ -91,6 +100,9 @@ impl IntoResponse for ApiError {
             Self::Conflict { code } => {
                 (StatusCode::CONFLICT, json!({ "code": code, "message": "It exists already." }))
             }
+            Self::Invalid(message) => (StatusCode::BAD_REQUEST, json!({ "message": message })),
+            Self::TooMany(seconds) => return too_many(seconds, json!({ "message": "Too many requests." })),
+            Self::DirectoryTooMany(seconds) => return too_many(seconds, json!("Ratelimited")),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "Internal server error" }))
             }
@@ -99,8 +111,13 @@ impl IntoResponse for ApiError {
     }
 }
 
+fn too_many(seconds: i64, body: Value) -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, seconds.to_string())], Json(body)).into_response()
+}
+
 pub(crate) async fn no_such_endpoint(uri: Uri) -> Response {
-    let message = format!("The sandbox has no {}. It speaks WorkOS's standalone SSO.", uri.path());
+    let message =
+        format!("The sandbox has no {}. It speaks WorkOS's standalone SSO and Directory Sync.", uri.path());
     (StatusCode::NOT_FOUND, Json(json!({ "message": message }))).into_response()
 }
 

@@ -29,7 +29,7 @@ const DEFAULT_RETRY_AFTER: u64 = 2;
 const MAX_RETRY_AFTER: u64 = 86_400;
 
 /// Where faults can be: everything but the control API and the home page.
-pub(crate) const PLACES: [&str; 9] = [
+pub(crate) const PLACES: [&str; 13] = [
     "/sso/authorize",
     "/sso/token",
     "/sso/profile",
@@ -39,6 +39,10 @@ pub(crate) const PLACES: [&str; 9] = [
     "/organization_domains",
     "/connections",
     "/portal",
+    "/events",
+    "/directories",
+    "/directory_users",
+    "/directory_groups",
 ];
 /// Where an answer holds a profile.
 const PROFILE_PLACES: [&str; 2] = ["/sso/token", "/sso/profile"];

@@ -106,6 +106,9 @@ pub(crate) fn admit(state: &State, flow: &Flow, email: &EmailAddress) -> Result<
         return Err("connection_unlinked");
     }
     let person = world.member(connection, email).filter(|person| !person.blocked).ok_or("access_denied")?;
+    if state.settings.directory_decides_sign_in && !world.active_in_directory(connection, person) {
+        return Err("access_denied");
+    }
     if state.settings.enforce_domains && world.outside_domains(connection, person) {
         return Err("profile_not_allowed_outside_organization");
     }

@@ -1,4 +1,4 @@
-//! Who may call: the API key of WorkOS's API, and no cross-site page on the control API.
+//! Who may call, and how often: the API key of WorkOS's API, and no cross-site page on the control API.
 //!
 //! The sandbox listens on localhost, where every page that a developer's browser visits can reach it. Without the
 //! second check any website could reset it or make it sign in as somebody. Tools send neither header and are welcome.
@@ -30,7 +30,16 @@ impl FromRequestParts<Sandbox> for ApiKey {
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Sandbox) -> Result<Self, ApiError> {
         let offered = bearer(&parts.headers).ok_or(ApiError::ApiKey)?;
-        if sandbox.is_api_key(offered) { Ok(Self) } else { Err(ApiError::ApiKey) }
+        if !sandbox.is_api_key(offered) {
+            return Err(ApiError::ApiKey);
+        }
+        let now = sandbox.now();
+        let mut state = sandbox.state();
+        let limit = state.settings.requests_per_minute;
+        match state.windows.over("requests", limit, 60, now) {
+            Some(seconds) => Err(ApiError::TooMany(seconds)),
+            None => Ok(Self),
+        }
     }
 }
 

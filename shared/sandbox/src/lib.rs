@@ -1,4 +1,4 @@
-//! A WorkOS to develop against: standalone SSO with mock identity providers, on its own port.
+//! A WorkOS to develop against: standalone SSO with mock identity providers, and directories, on its own port.
 //!
 //! Local development and tests talk to it over HTTP exactly as production talks to `api.workos.com`, so the code
 //! under test is the code that ships. It also breaks on demand (see `faults`): late, cut off, malformed, wrong tenant.
@@ -8,13 +8,17 @@
 
 mod authorize;
 mod control;
+mod delivery;
+mod directory;
 mod errors;
+mod events;
 mod faults;
 mod flow;
 mod guard;
 mod identity;
 mod idp;
 mod keys;
+mod limits;
 mod log;
 mod logout;
 mod model;
@@ -35,6 +39,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
+pub use delivery::{WebhookEndpoint, signature};
 pub use options::{DEFAULT_API_KEY, DEFAULT_CLIENT_ID, InvalidOptions, Options, RedirectUris};
 pub use state::Sandbox;
 
@@ -50,6 +55,8 @@ pub fn router(sandbox: Sandbox) -> Router {
         .merge(resources::routes())
         .merge(organizations::routes())
         .merge(portal::routes())
+        .merge(directory::routes())
+        .merge(events::routes())
         .merge(logout::routes())
         .merge(control::routes(&sandbox))
         .fallback(errors::no_such_endpoint)

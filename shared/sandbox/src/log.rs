@@ -20,24 +20,30 @@ const CAPACITY: usize = 1000;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Query parameters whose values tell something and unlock nothing.
-const SHOWN: [&str; 17] = [
+const SHOWN: [&str; 23] = [
     "after",
     "before",
     "client_id",
     "code_challenge_method",
     "connection",
     "connection_type",
+    "directory",
     "domain",
     "domains",
+    "events",
+    "group",
     "limit",
     "order",
     "organization",
     "organization_id",
     "prompt",
     "provider",
+    "range_end",
+    "range_start",
     "redirect_uri",
     "response_type",
     "search",
+    "user",
 ];
 
 #[derive(Clone, Debug, Serialize)]

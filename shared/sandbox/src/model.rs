@@ -9,6 +9,7 @@ use domain::tenant::ConnectionState;
 use domain::{ConnectionId, Domain, EmailAddress, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::directory::Directory;
 use crate::identity::profile_id;
 
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,7 @@ pub(crate) struct World {
     external_ids: HashMap<String, OrganizationId>,
     pub(crate) connections: Vec<Connection>,
     pub(crate) people: Vec<Person>,
+    pub(crate) directories: Vec<Directory>,
 }
 
 #[derive(Clone, Debug)]
@@ -176,6 +178,27 @@ impl Organization {
 }
 
 impl Person {
+    /// Of whom nothing is known yet but the address.
+    pub(crate) fn newcomer(
+        organization: &OrganizationId,
+        connections: Vec<ConnectionId>,
+        email: &EmailAddress,
+    ) -> Self {
+        Self {
+            key: format!("{organization} {}", email.folded()),
+            organization: Some(organization.clone()),
+            connections,
+            email: email.clone(),
+            first_name: None,
+            last_name: None,
+            role: None,
+            job_title: None,
+            department: None,
+            groups: vec![],
+            blocked: false,
+        }
+    }
+
     pub(crate) fn name(&self) -> Option<String> {
         let parts: Vec<&str> =
             [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
@@ -230,8 +253,19 @@ impl World {
         let Some(id) = self.organization(id).map(|known| known.id.clone()) else { return false };
         self.connections.retain(|known| known.organization.as_ref() != Some(&id));
         self.people.retain(|known| known.organization.as_ref() != Some(&id));
+        self.directories.retain(|known| known.organization != id);
         self.order.retain(|known| *known != id);
         self.organizations.remove(&id).is_some()
+    }
+
+    /// The domain of invented addresses: the first verified one, else the first.
+    pub(crate) fn first_domain(&self, id: &OrganizationId) -> Option<Domain> {
+        let domains = &self.organization(id.as_str())?.domains;
+        let verified = domains.iter().find(|known| known.state.verified());
+        match verified.or(domains.first()) {
+            Some(known) => Some(known.domain.clone()),
+            None => Domain::parse("company.example").ok(),
+        }
     }
 
     pub(crate) fn connection(&self, id: &str) -> Option<&Connection> {

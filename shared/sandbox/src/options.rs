@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use domain::{Clock, Rng};
 use url::{Host, Url};
 
+use crate::delivery::WebhookEndpoint;
+
 pub const DEFAULT_CLIENT_ID: &str = "client_sandbox";
 pub const DEFAULT_API_KEY: &str = "sk_test_sandbox";
 
@@ -20,6 +22,8 @@ pub struct Options {
     pub redirect_uris: RedirectUris,
     pub clock: Clock,
     pub rng: Rng,
+    /// Where events are sent. `None`: nowhere, until `POST /_sandbox/settings` names somebody.
+    pub webhook: Option<WebhookEndpoint>,
 }
 
 /// Where answers of `GET /sso/authorize` may go.
@@ -43,6 +47,10 @@ pub enum InvalidOptions {
     Key,
     #[error("the sandbox's own seed is not valid")]
     Seed,
+    #[error("the webhook's URL must be an absolute http or https URL")]
+    Webhook,
+    #[error("the HTTP client for webhooks does not start: {0}")]
+    Client(#[from] net::BuildError),
 }
 
 impl Options {
@@ -55,6 +63,7 @@ impl Options {
             redirect_uris: RedirectUris::AnyLoopback { default: default_redirect_uri.to_owned() },
             clock: Clock::system(),
             rng: Rng::system(),
+            webhook: None,
         }
     }
 

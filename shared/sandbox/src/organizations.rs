@@ -3,6 +3,8 @@
 //! Ids of new organizations are ULIDs, as at WorkOS. An `external_id` is unique; a domain may belong to several
 //! organizations, and only once to each. A reset forgets everything that was made.
 
+use std::sync::MutexGuard;
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -13,10 +15,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::errors::ApiError;
+use crate::events::{News, connection_deleted, organization_changes, organization_news};
 use crate::guard::ApiKey;
 use crate::model::{DomainState, Organization, OrganizationDomain, World};
 use crate::resources::{domain_id, domain_json, organization_json};
-use crate::state::Sandbox;
+use crate::state::{self, Sandbox};
 
 const LONGEST_EXTERNAL_ID: usize = 128;
 
@@ -105,7 +108,13 @@ async fn create(
     let organization =
         Organization { id, name, domains, external_id: draft.external_id, created_at: now, updated_at: now };
     let answer = organization_json(&organization, &state.settings);
+    let bare = Organization { domains: vec![], ..organization.clone() };
+    let mut news = vec![organization_news("organization.created", &organization, &state.settings)];
+    news.extend(organization_changes(&bare, &organization, &state.settings, false));
     state.world.add_organization(organization);
+    let post = state.record(news, sandbox.pen())?;
+    drop(state);
+    sandbox.deliver_later(post);
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -124,6 +133,7 @@ async fn update(
     draft.check_external_id(&state.world, Some(&id))?;
     state.world.name_external_id(&id, draft.external_id.as_deref());
     let organization = state.world.organization_mut(&id).ok_or(ApiError::NotFound("Organization"))?;
+    let before = organization.clone();
     if let Some(name) = draft.name {
         organization.name = name;
     }
@@ -134,7 +144,12 @@ async fn update(
         organization.external_id = draft.external_id;
     }
     organization.updated_at = now;
-    Ok(Json(organization_json(organization, &settings)))
+    let answer = organization_json(organization, &settings);
+    let news = organization_changes(&before, organization, &settings, true);
+    let post = state.record(news, sandbox.pen())?;
+    drop(state);
+    sandbox.deliver_later(post);
+    Ok(Json(answer))
 }
 
 async fn delete(
@@ -142,11 +157,20 @@ async fn delete(
     State(sandbox): State<Sandbox>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    if sandbox.state().world.remove_organization(&id) {
-        Ok(StatusCode::ACCEPTED)
-    } else {
-        Err(ApiError::NotFound("Organization"))
+    let mut state = sandbox.state();
+    let gone = state.world.organization(&id).ok_or(ApiError::NotFound("Organization"))?.clone();
+    let mut news: Vec<News> = Vec::new();
+    if let Some(directory) = state.world.directory_of(&gone.id).map(|known| known.id.clone()) {
+        news.extend(state.world.delete_directory(directory.as_str()));
     }
+    let connections = state.world.connections_of(&gone.id);
+    news.extend(connections.map(|connection| connection_deleted(&state.world, connection)));
+    news.push(organization_news("organization.deleted", &gone, &state.settings));
+    state.world.remove_organization(&id);
+    let post = state.record(news, sandbox.pen())?;
+    drop(state);
+    sandbox.deliver_later(post);
+    Ok(StatusCode::ACCEPTED)
 }
 
 async fn by_external_id(
@@ -176,9 +200,12 @@ async fn add_domain(
         return Err(ApiError::Conflict { code: "domain_already_exists" });
     }
     let new = OrganizationDomain { domain, state: DomainState::Pending };
+    let before = organization.clone();
     organization.domains.push(new.clone());
     organization.updated_at = now;
-    Ok((StatusCode::CREATED, Json(domain_json(organization, &new))))
+    let answer = domain_json(organization, &new);
+    tell(&sandbox, state, &before)?;
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
 async fn domain(
@@ -204,9 +231,10 @@ async fn delete_domain(
 ) -> Result<StatusCode, ApiError> {
     let mut state = sandbox.state();
     let (organization, domain) = found(&state.world, &id)?;
-    if let Some(organization) = state.world.organization_mut(&organization) {
-        organization.domains.retain(|known| known.domain != domain);
-    }
+    let organization = state.world.organization_mut(&organization).ok_or(ApiError::Internal)?;
+    let before = organization.clone();
+    organization.domains.retain(|known| known.domain != domain);
+    tell(&sandbox, state, &before)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -220,6 +248,7 @@ async fn verify_domain(
     let mut state = sandbox.state();
     let (organization, domain) = found(&state.world, &id)?;
     let organization = state.world.organization_mut(&organization).ok_or(ApiError::Internal)?;
+    let before = organization.clone();
     organization.updated_at = now;
     let known = organization.domains.iter_mut().find(|known| known.domain == domain);
     let known = known.ok_or(ApiError::Internal)?;
@@ -228,7 +257,23 @@ async fn verify_domain(
     }
     known.state = DomainState::Verified;
     let known = known.clone();
-    Ok(Json(domain_json(organization, &known)))
+    let answer = domain_json(organization, &known);
+    tell(&sandbox, state, &before)?;
+    Ok(Json(answer))
+}
+
+/// Domains that were changed on their own are told on their own.
+fn tell(
+    sandbox: &Sandbox,
+    mut state: MutexGuard<'_, state::State>,
+    before: &Organization,
+) -> Result<(), ApiError> {
+    let after = state.world.organization(before.id.as_str()).ok_or(ApiError::Internal)?;
+    let news = organization_changes(before, after, &state.settings, false);
+    let post = state.record(news, sandbox.pen())?;
+    drop(state);
+    sandbox.deliver_later(post);
+    Ok(())
 }
 
 impl World {

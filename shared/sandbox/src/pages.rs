@@ -3,6 +3,7 @@
 //! Every page carries the striped banner, so that nobody takes it for the real thing. No script, no external
 //! request, one inline stylesheet that the policy allows by its hash; askama escapes all that came from outside.
 
+mod directory;
 mod home;
 
 use askama::Template;
@@ -14,6 +15,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use ring::digest;
 
+pub(crate) use directory::directory;
 pub(crate) use home::home;
 
 use crate::log::Entry;

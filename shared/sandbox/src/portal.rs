@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::errors::{ApiError, no_such_method};
+use crate::events::{connection_state, organization_changes};
 use crate::guard::ApiKey;
 use crate::model::{Connection, DomainState, Idp, Person, World};
 use crate::options::web_url;
@@ -141,6 +142,7 @@ async fn act(
 ) -> Result<Response, ApiError> {
     let now = sandbox.now();
     let id = format!("conn_{}", sandbox.ulid()?);
+    let mut news = Vec::new();
     let mut state = sandbox.state();
     let Some(visit) = state.visits.get(&token, now).cloned() else { return Ok(over()) };
     let here = |known: &Connection| known.organization.as_ref() == Some(&visit.organization);
@@ -151,19 +153,27 @@ async fn act(
     if let Some(wanted) = &step.activate {
         let mut own = state.world.connections.iter_mut();
         if let Some(connection) = own.find(|known| here(known) && known.id.as_str() == wanted) {
-            connection.state = ConnectionState::Active;
+            let before = std::mem::replace(&mut connection.state, ConnectionState::Active);
             connection.updated_at = now;
+            let connection = connection.clone();
+            news.extend(connection_state(&state.world, &before, &connection));
         }
     }
+    let settings = state.settings.clone();
     if let (Some(wanted), Some(organization)) =
         (&step.verify, state.world.organization_mut(&visit.organization))
     {
+        let before = organization.clone();
         organization.updated_at = now;
         let mut own = organization.domains.iter_mut();
         if let Some(known) = own.find(|known| known.domain.as_str() == wanted) {
             known.state = DomainState::Verified;
         }
+        news.extend(organization_changes(&before, organization, &settings, false));
     }
+    let post = state.record(news, sandbox.pen())?;
+    drop(state);
+    sandbox.deliver_later(post);
     Ok(Redirect::to(&format!("/portal/{token}")).into_response())
 }
 

@@ -4,10 +4,12 @@ use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use domain::{Domain, OrganizationId, Timestamp};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::errors::ApiError;
+use crate::events::connection_deleted;
 use crate::guard::ApiKey;
 use crate::model::{Connection, Organization, OrganizationDomain, World};
 use crate::paging::Paging;
@@ -18,7 +20,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route("/organizations", get(organizations))
         .route("/organizations/{id}", get(organization))
         .route("/connections", get(connections))
-        .route("/connections/{id}", get(connection))
+        .route("/connections/{id}", get(connection).delete(delete_connection))
 }
 
 #[derive(Deserialize)]
@@ -103,12 +105,32 @@ async fn connection(
     Ok(Json(connection_json(&state.world, connection)))
 }
 
+async fn delete_connection(
+    _: ApiKey,
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let mut state = sandbox.state();
+    let news = {
+        let connection = state.world.connection(&id).ok_or(ApiError::NotFound("Connection"))?;
+        connection_deleted(&state.world, connection)
+    };
+    state.world.connections.retain(|known| known.id.as_str() != id);
+    for person in &mut state.world.people {
+        person.connections.retain(|known| known.as_str() != id);
+    }
+    let post = state.record(vec![news], sandbox.pen())?;
+    drop(state);
+    sandbox.deliver_later(post);
+    Ok(StatusCode::ACCEPTED)
+}
+
 fn found(name: &str, search: Option<&str>) -> bool {
     search.is_none_or(|text| name.to_lowercase().contains(&text.to_lowercase()))
 }
 
 /// `2026-01-12T09:00:00.000Z`: WorkOS always writes milliseconds.
-fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     let seconds = Timestamp::from_seconds(at.seconds()).rfc3339();
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), at.millis().rem_euclid(1000))
 }
@@ -183,8 +205,6 @@ pub(crate) fn connection_json(world: &World, connection: &Connection) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
     use crate::testing::Bench;
 

@@ -10,12 +10,15 @@
 //! | Northwind Retail | `org_01SANDBOXNORTHWINDRETAIL` | `conn_01SANDBOXNORTHWINDRETAILENTRA` (EntraIdOIDC) |
 //! | (environment) | | `conn_01SANDBOXGOOGLEOAUTH`, `conn_01SANDBOXMICROSOFTOAUTH`, `conn_01SANDBOXGITHUBOAUTH` |
 //!
+//! Each organization has a directory with its people, `directory_01SANDBOXACME` and so on.
+//!
 //! Domains: `acme.com`, `globex.com`, `initech.example`, `wayfarer.example` verified; `acme-labs.com` pending. Both
 //! Northwinds verified `northwind.example`, and Northwind Retail `shop.northwind.example` beside it.
 
 use domain::tenant::ConnectionState;
 use domain::{ConnectionId, Domain, EmailAddress, OrganizationId, Timestamp};
 
+use crate::directory;
 use crate::model::{Connection, DomainState, Idp, Organization, OrganizationDomain, Person, World};
 use crate::options::InvalidOptions;
 
@@ -42,7 +45,9 @@ const DAY: i64 = 86_400;
 const MANY_GROUPS: usize = 300;
 
 pub(crate) fn world() -> Result<World, InvalidOptions> {
-    build().ok_or(InvalidOptions::Seed)
+    let mut world = build().ok_or(InvalidOptions::Seed)?;
+    world.directories = directory::directories(&world).ok_or(InvalidOptions::Seed)?;
+    Ok(world)
 }
 
 fn build() -> Option<World> {

@@ -8,17 +8,22 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{Clock, ConnectionId, Rng, RngError, Timestamp};
+use domain::{Clock, Rng, RngError, Timestamp};
 use serde::Serialize;
 use subtle::ConstantTimeEq;
+use tokio::sync::Notify;
 use url::Url;
 
+use crate::delivery::{HeldBack, Switches, WebhookEndpoint};
+use crate::directory::Pen;
+use crate::events::Journal;
 use crate::faults::Faults;
 use crate::flow::{Auto, Code, Flow};
 use crate::keys::SigningKey;
+use crate::limits::Windows;
 use crate::log::Log;
 use crate::model::World;
-use crate::options::{InvalidOptions, Options, RedirectUris};
+use crate::options::{InvalidOptions, Options, RedirectUris, web_url};
 use crate::portal::Visit;
 use crate::profile::Profile;
 use crate::seed;
@@ -37,6 +42,10 @@ struct Inner {
     rng: Rng,
     key: SigningKey,
     seed: World,
+    webhook: Option<WebhookEndpoint>,
+    http: reqwest::Client,
+    /// Something on its way has arrived, or has not.
+    settled: Notify,
     state: Mutex<State>,
 }
 
@@ -53,8 +62,12 @@ pub(crate) struct State {
     pub(crate) logouts: Kept<()>,
     /// Links into the Admin Portal, by their token.
     pub(crate) visits: Kept<Visit>,
-    /// Authorization requests of a connection in this minute.
-    pub(crate) authorized: HashMap<ConnectionId, (i64, u32)>,
+    /// Who asked how often of late.
+    pub(crate) windows: Windows,
+    pub(crate) journal: Journal,
+    pub(crate) switches: Switches,
+    pub(crate) held: HeldBack,
+    pub(crate) webhook: Option<WebhookEndpoint>,
 }
 
 /// Switches of the environment.
@@ -71,6 +84,16 @@ pub(crate) struct Settings {
     pub(crate) sign_in_endpoint: Option<String>,
     /// How many logins a connection takes in a minute; the next ones get 429. WorkOS's own limit is 1000.
     pub(crate) logins_per_minute: Option<u32>,
+    /// How many requests with the API key are answered in a minute. WorkOS's own limit is 6000.
+    pub(crate) requests_per_minute: Option<u32>,
+    /// How many requests for the users of one directory are answered in a second. WorkOS's own limit is 4.
+    pub(crate) directory_requests_per_second: Option<u32>,
+    /// Keep directory users who became inactive, instead of deleting them as WorkOS does in environments of today.
+    pub(crate) keep_inactive_users: bool,
+    /// The mock IdP refuses who is not active in the directory. Off, a leaver can race the news of leaving.
+    pub(crate) directory_decides_sign_in: bool,
+    /// `GET /events` obeys `order`, as documented, newest first unless asked. The real one does not.
+    pub(crate) events_obey_order: bool,
 }
 
 impl Sandbox {
@@ -78,13 +101,19 @@ impl Sandbox {
     /// When the options cannot work: no origin, or no usable redirect URI.
     pub fn new(options: Options) -> Result<Self, InvalidOptions> {
         options.redirect_uris.check()?;
+        if options.webhook.as_ref().is_some_and(|webhook| web_url(&webhook.url).is_none()) {
+            return Err(InvalidOptions::Webhook);
+        }
         let seed = seed::world()?;
         Ok(Self(Arc::new(Inner {
             origin: options.origin()?,
             default_redirect_uri: options.redirect_uris.default_uri()?,
             key: SigningKey::embedded()?,
-            state: Mutex::new(State::new(seed.clone())),
+            state: Mutex::new(State::new(seed.clone(), options.webhook.clone())),
             seed,
+            webhook: options.webhook,
+            http: net::client()?,
+            settled: Notify::new(),
             client_id: options.client_id,
             api_key: options.api_key,
             redirect_uris: options.redirect_uris,
@@ -127,6 +156,23 @@ impl Sandbox {
         self.0.rng.token()
     }
 
+    pub(crate) fn pen(&self) -> Pen<'_> {
+        Pen { rng: &self.0.rng, now: self.now() }
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
+    pub(crate) fn news(&self) -> &Notify {
+        &self.0.settled
+    }
+
+    /// The endpoint that was given at the start.
+    pub(crate) fn first_webhook(&self) -> Option<&WebhookEndpoint> {
+        self.0.webhook.as_ref()
+    }
+
     pub(crate) fn ulid(&self) -> Result<String, RngError> {
         self.0.rng.ulid(self.now())
     }
@@ -137,7 +183,11 @@ impl Sandbox {
     }
 
     pub(crate) fn reset(&self) {
-        *self.state() = State::new(self.0.seed.clone());
+        let mut state = self.state();
+        let journal = Journal::after(&state.journal);
+        *state = State { journal, ..State::new(self.0.seed.clone(), self.0.webhook.clone()) };
+        drop(state);
+        self.0.settled.notify_waiters();
     }
 }
 
@@ -148,7 +198,7 @@ impl fmt::Debug for Sandbox {
 }
 
 impl State {
-    fn new(world: World) -> Self {
+    fn new(world: World, webhook: Option<WebhookEndpoint>) -> Self {
         Self {
             world,
             settings: Settings {
@@ -157,6 +207,11 @@ impl State {
                 idp_initiated: true,
                 sign_in_endpoint: None,
                 logins_per_minute: None,
+                requests_per_minute: None,
+                directory_requests_per_second: None,
+                keep_inactive_users: false,
+                directory_decides_sign_in: false,
+                events_obey_order: false,
             },
             auto: None,
             faults: Faults::default(),
@@ -166,22 +221,12 @@ impl State {
             access: Kept::default(),
             logouts: Kept::default(),
             visits: Kept::default(),
-            authorized: HashMap::new(),
+            windows: Windows::default(),
+            journal: Journal::default(),
+            switches: Switches::default(),
+            held: HeldBack::default(),
+            webhook,
         }
-    }
-}
-
-impl State {
-    /// Counts an authorization request; `Some` says how many seconds are left of a minute that has had enough.
-    pub(crate) fn over_limit(&mut self, connection: &ConnectionId, now: Timestamp) -> Option<i64> {
-        let limit = self.settings.logins_per_minute?;
-        let minute = now.seconds().div_euclid(60);
-        let (of, count) = self.authorized.entry(connection.clone()).or_insert((minute, 0));
-        if *of != minute {
-            (*of, *count) = (minute, 0);
-        }
-        *count = count.saturating_add(1);
-        (*count > limit).then(|| 60 - now.seconds().rem_euclid(60))
     }
 }
 

@@ -1,9 +1,14 @@
 //! A sandbox on a bench: requests go through the router, time is moved by hand, randomness repeats.
 
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
+use axum::routing::post;
 use domain::{Clock, Rng, Timestamp, sha256};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -57,6 +62,7 @@ impl Bench {
             redirect_uris: RedirectUris::AnyLoopback { default: CALLBACK.into() },
             clock: clock.clone(),
             rng: Rng::seeded(1),
+            webhook: None,
         })
         .unwrap();
         Self { clock, router: router(sandbox) }
@@ -145,7 +151,88 @@ impl Bench {
         self.exchange(json!({ "code": code })).await
     }
 
+    /// `POST /_sandbox/directory`, which has to be understood.
+    pub(crate) async fn directory(&self, errand: Value) -> Value {
+        let answer = self.control("directory", errand).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.json()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+pub(crate) const SECRET: &str = "whsec_bench";
+
+/// A webhook endpoint that writes down what comes, and answers as it is told.
+#[derive(Clone, Default)]
+pub(crate) struct Inbox(Arc<Mutex<InboxState>>);
+
+#[derive(Default)]
+struct InboxState {
+    letters: Vec<Letter>,
+    answers: VecDeque<u16>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) signature: String,
+    pub(crate) body: String,
+}
+
+impl Letter {
+    pub(crate) fn event(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    pub(crate) fn kind(&self) -> String {
+        self.event()["event"].as_str().unwrap().to_owned()
+    }
+
+    /// The `t` of a signature that is right.
+    pub(crate) fn signed_at(&self) -> i64 {
+        let t = self.signature.strip_prefix("t=").unwrap().split_once(", ").unwrap().0.parse().unwrap();
+        assert_eq!(self.signature, crate::signature(SECRET, t, self.body.as_bytes()));
+        t
+    }
+}
+
+impl Inbox {
+    /// On a port of its own; the sandbox is told of it.
+    pub(crate) async fn of(bench: &Bench) -> Self {
+        let inbox = Self::default();
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://127.0.0.1:{}/webhooks/workos", listener.local_addr().unwrap().port());
+        let take = async |State(inbox): State<Inbox>, headers: HeaderMap, body: String| {
+            let signature = headers["workos-signature"].to_str().unwrap().to_owned();
+            assert_eq!(headers["content-type"], "application/json");
+            let mut inbox = inbox.0.lock().unwrap();
+            inbox.letters.push(Letter { signature, body });
+            StatusCode::from_u16(inbox.answers.pop_front().unwrap_or(200)).unwrap()
+        };
+        let router = Router::new().route("/webhooks/workos", post(take)).with_state(inbox.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let answer = bench.control("settings", json!({ "webhook": { "url": url, "secret": SECRET } })).await;
+        assert_eq!(answer.json()["webhook"], json!({ "url": url }));
+        inbox
+    }
+
+    /// The next answers; 200 after them.
+    pub(crate) fn answer(&self, statuses: &[u16]) {
+        self.0.lock().unwrap().answers.extend(statuses);
+    }
+
+    /// What came since the last look.
+    pub(crate) fn take(&self) -> Vec<Letter> {
+        std::mem::take(&mut self.0.lock().unwrap().letters)
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        self.take().iter().map(Letter::kind).collect()
     }
 }

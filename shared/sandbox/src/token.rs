@@ -16,7 +16,9 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::delivery::Post;
 use crate::errors::ApiError;
+use crate::events::connection_state;
 use crate::faults::ProfileFaults;
 use crate::flow::Code;
 use crate::profile::Profile;
@@ -81,12 +83,18 @@ async fn token(
     });
     state.access.put(sha256(&access_token), profile, now, ACCESS_LIFETIME);
     // The first successful login is what a new connection waits for.
+    let mut post = Post::default();
     if let Some(connection) = state.world.connection_mut(&code.connection)
         && connection.state == ConnectionState::Validating
     {
-        connection.state = ConnectionState::Active;
+        let before = std::mem::replace(&mut connection.state, ConnectionState::Active);
         connection.updated_at = now;
+        let connection = connection.clone();
+        let news = connection_state(&state.world, &before, &connection);
+        post = state.record(news.into_iter().collect(), sandbox.pen())?;
     }
+    drop(state);
+    sandbox.deliver_later(post);
     Ok(Json(answer))
 }
 

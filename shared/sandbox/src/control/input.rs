@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
@@ -32,11 +32,23 @@ pub(crate) struct Empty {}
 pub(crate) struct Refused {
     message: String,
     from_page: bool,
+    status: StatusCode,
 }
 
 impl<T> Verb<T> {
     pub(crate) fn refuse(&self, message: &str) -> Refused {
-        Refused { message: message.to_owned(), from_page: self.from_page }
+        Refused { message: message.to_owned(), from_page: self.from_page, status: StatusCode::BAD_REQUEST }
+    }
+
+    /// Not the caller's fault.
+    pub(crate) fn broken(&self, error: &impl std::error::Error) -> Refused {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Refused { message: error.to_string(), from_page: self.from_page, status }
+    }
+
+    /// Whether a form on a page asked.
+    pub(crate) fn is_from_page(&self) -> bool {
+        self.from_page
     }
 
     pub(crate) fn answer(&self, answer: Value, page: &str) -> Response {
@@ -48,10 +60,10 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         if self.from_page {
             let link = Some(("Back to the sandbox", "/"));
-            return pages::message(StatusCode::BAD_REQUEST, "That did not work", &self.message, link);
+            return pages::message(self.status, "That did not work", &self.message, link);
         }
         let body = json!({ "error": "bad_request", "message": self.message });
-        (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        (self.status, Json(body)).into_response()
     }
 }
 
@@ -59,7 +71,8 @@ impl<T: DeserializeOwned> FromRequest<Sandbox> for Verb<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, sandbox: &Sandbox) -> Result<Self, Refused> {
-        let refused = |message: String| Refused { message, from_page: false };
+        let bad = StatusCode::BAD_REQUEST;
+        let refused = |message: String| Refused { message, from_page: false, status: bad };
         let body = Bytes::from_request(request, sandbox).await.map_err(|error| refused(error.to_string()))?;
         let text = std::str::from_utf8(&body).map_err(|error| refused(error.to_string()))?.trim();
         let (value, from_page) = if text.is_empty() || text == "null" {
@@ -75,9 +88,50 @@ impl<T: DeserializeOwned> FromRequest<Sandbox> for Verb<T> {
         match serde_json::from_value(value) {
             Ok(value) => Ok(Self { value, from_page }),
             Err(error) => {
-                Err(Refused { message: format!("The body was not understood: {error}."), from_page })
+                let message = format!("The body was not understood: {error}.");
+                Err(Refused { message, from_page, status: bad })
             }
         }
+    }
+}
+
+/// A text in which a form's "007" and "true" are still texts.
+#[derive(Clone, Debug)]
+pub(crate) struct Text(pub(crate) String);
+
+/// Texts: an array, or one text with commas between them.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(pub(crate) Vec<String>);
+
+/// Longest name of anything.
+const LONGEST_TEXT: usize = 1024;
+const MOST_NAMES: usize = 10_000;
+
+fn text(value: &Value) -> Result<String, &'static str> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return Err("a text was expected"),
+    };
+    if text.len() > LONGEST_TEXT { Err("a text is too long") } else { Ok(text) }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text(&Value::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names: Result<Vec<String>, _> = match Value::deserialize(deserializer)? {
+            Value::Array(names) => names.iter().map(text).collect(),
+            other => text(&other).map(|names| names.split(',').map(|name| name.trim().to_owned()).collect()),
+        };
+        let mut names = names.map_err(D::Error::custom)?;
+        names.retain(|name| !name.is_empty());
+        if names.len() > MOST_NAMES { Err(D::Error::custom("too many names")) } else { Ok(Self(names)) }
     }
 }
 

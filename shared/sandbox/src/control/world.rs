@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::HOME;
 use super::input::{Refused, Verb};
+use crate::events::{connection_state, organization_changes};
 use crate::identity::{idp_id, profile_id};
 use crate::model::{Connection, OrganizationDomain, Person, World};
 use crate::resources::{connection_json, organization_json};
@@ -123,7 +124,9 @@ pub(crate) async fn change_person(
                 "Nobody has this e-mail address. To add somebody, give an organization_id that exists.",
             ));
         };
-        let person = new_person(world, organization, &change.email);
+        let connections =
+            world.connections_of(organization).map(|connection| connection.id.clone()).collect();
+        let person = Person::newcomer(organization, connections, &change.email);
         world.people.push(person);
     }
     if let Some(email) = &change.new_email {
@@ -154,22 +157,6 @@ pub(crate) async fn change_person(
     Ok(verb.answer(json!({ "people": changed }), HOME))
 }
 
-fn new_person(world: &World, organization: &OrganizationId, email: &EmailAddress) -> Person {
-    Person {
-        key: format!("{organization} {}", email.folded()),
-        organization: Some(organization.clone()),
-        connections: world.connections_of(organization).map(|connection| connection.id.clone()).collect(),
-        email: email.clone(),
-        first_name: None,
-        last_name: None,
-        role: None,
-        job_title: None,
-        department: None,
-        groups: vec![],
-        blocked: false,
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConnectionChange {
@@ -188,16 +175,22 @@ pub(crate) async fn change_connection(
             verb.refuse("state must be active, validating, inactive, deleting, draft or requires_type.")
         );
     }
-    let now = sandbox.now();
-    let mut state = sandbox.state();
-    let Some(connection) = state.world.connection_mut(&change.id) else {
-        return Err(verb.refuse("There is no such connection."));
+    let (answer, post) = {
+        let mut state = sandbox.state();
+        let Some(connection) = state.world.connection_mut(&change.id) else {
+            return Err(verb.refuse("There is no such connection."));
+        };
+        let before = connection.state.clone();
+        connection.state = change.state.clone().unwrap_or_else(|| before.clone());
+        connection.idp_initiated = change.idp_initiated.unwrap_or(connection.idp_initiated);
+        connection.updated_at = sandbox.now();
+        let connection = connection.clone();
+        let news = connection_state(&state.world, &before, &connection).into_iter().collect();
+        let post = state.record(news, sandbox.pen()).map_err(|error| verb.broken(&error))?;
+        (connection_json(&state.world, &connection), post)
     };
-    connection.state = change.state.clone().unwrap_or_else(|| connection.state.clone());
-    connection.idp_initiated = change.idp_initiated.unwrap_or(connection.idp_initiated);
-    connection.updated_at = now;
-    let answer = state.world.connection(change.id.as_str()).map(|known| connection_json(&state.world, known));
-    Ok(verb.answer(json!(answer), HOME))
+    sandbox.deliver(&post, 1).await;
+    Ok(verb.answer(answer, HOME))
 }
 
 #[derive(Deserialize)]
@@ -214,20 +207,24 @@ pub(crate) async fn change_organization(
     verb: Verb<OrganizationChange>,
 ) -> Result<Response, Refused> {
     let change = &verb.value;
-    let now = sandbox.now();
-    let mut state = sandbox.state();
-    let Some(organization) = state.world.organization_mut(&change.id) else {
-        return Err(verb.refuse("There is no such organization."));
+    let (answer, post) = {
+        let mut state = sandbox.state();
+        let Some(organization) = state.world.organization_mut(&change.id) else {
+            return Err(verb.refuse("There is no such organization."));
+        };
+        let before = organization.clone();
+        if let Some(name) = &change.name {
+            organization.name.clone_from(name);
+        }
+        if let Some(domains) = &change.domains {
+            organization.domains.clone_from(domains);
+        }
+        organization.updated_at = sandbox.now();
+        let after = organization.clone();
+        let news = organization_changes(&before, &after, &state.settings, true);
+        let post = state.record(news, sandbox.pen()).map_err(|error| verb.broken(&error))?;
+        (organization_json(&after, &state.settings), post)
     };
-    if let Some(name) = &change.name {
-        organization.name.clone_from(name);
-    }
-    if let Some(domains) = &change.domains {
-        organization.domains.clone_from(domains);
-    }
-    organization.updated_at = now;
-    let settings = state.settings.clone();
-    let answer =
-        state.world.organization(change.id.as_str()).map(|known| organization_json(known, &settings));
-    Ok(verb.answer(json!(answer), HOME))
+    sandbox.deliver(&post, 1).await;
+    Ok(verb.answer(answer, HOME))
 }
