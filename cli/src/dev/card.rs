@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::settings::{WEBHOOK_PATH, WEBHOOK_SECRET_VALUE};
 use super::{LOG, Urls};
 
 /// The card; with `events`, the one for those who run the functions elsewhere. Colours only where there is a terminal.
@@ -44,7 +45,7 @@ fn product(lines: &mut Vec<String>, urls: &Urls, style: &Style) {
     match &urls.sandbox {
         Some(sandbox) => {
             lines.push(format!(
-                "  Sandbox      {}   plays WorkOS: people, faults, request log",
+                "  Sandbox      {}   plays WorkOS: people, directories, faults",
                 style.link(sandbox)
             ));
             lines.push(String::new());
@@ -55,13 +56,20 @@ fn product(lines: &mut Vec<String>, urls: &Urls, style: &Style) {
             lines.push(
                 "    4. In the sandbox, switch a fault on for /sso/token and sign in again.".to_owned(),
             );
+            lines.push(format!(
+                "    5. Hire and fire at {}.",
+                style.link(&format!("{sandbox}/_sandbox/directory"))
+            ));
         }
         None => {
             let (callback, login) = (format!("{}/auth/callback", urls.app), format!("{}/login", urls.app));
+            let endpoint = format!("{}{}", urls.app, WEBHOOK_PATH);
             lines.push(String::new());
             lines.push("  In the WorkOS dashboard, under Redirects, register".to_owned());
             lines.push(format!("    redirect URI      {}", style.link(&callback)));
             lines.push(format!("    sign-in endpoint  {}", style.link(&login)));
+            lines.push(format!("  and under Webhooks, with its secret as {WEBHOOK_SECRET_VALUE} in .env,"));
+            lines.push(format!("    endpoint          {}", style.link(&endpoint)));
         }
     }
 }

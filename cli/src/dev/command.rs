@@ -68,6 +68,7 @@ pub async fn run(args: &DevArgs, vars: Vars) -> Result<(), CommandError> {
         deps_only: args.deps_only,
         tenants: !args.deps_only,
         settings: args.settings.iter().cloned().collect::<BTreeMap<_, _>>(),
+        background_deliveries: true,
         log: true,
         ..Options::in_memory()
     })

@@ -33,7 +33,7 @@ use tokio::task::JoinHandle;
 use web::config::SessionSettings;
 use web::telemetry::{self, Service, Sink};
 use web::{Platform, Reader, Site, Vars};
-use workos::{ApiKey, BaseUrl, Client, ClientId};
+use workos::{ApiKey, BaseUrl, Client, ClientId, WebhookSecrets};
 
 use crate::keys::{Keys, KeysError};
 use crate::secret_store::SecretStore;
@@ -83,6 +83,8 @@ pub struct Options {
     pub rng: Rng,
     /// Where the functions' metrics go.
     pub metrics: Sink,
+    /// Webhooks that were not accepted, or are late, are sent when it is time. Tests ask the sandbox for them instead.
+    pub background_deliveries: bool,
     /// Write log lines and metrics of the functions to a file in the data directory instead. One stack of a process may.
     pub log: bool,
 }
@@ -105,6 +107,7 @@ impl Options {
             clock: Clock::system(),
             rng: Rng::system(),
             metrics: Sink::Discard,
+            background_deliveries: false,
             log: false,
         }
     }
@@ -133,6 +136,8 @@ pub enum DevError {
     Secrets(#[from] secrets::LocalSecretsError),
     #[error("the sandbox does not start: {0}")]
     Sandbox(#[from] sandbox::InvalidOptions),
+    #[error("the webhook secret cannot be used; start over with --fresh")]
+    Webhook(#[from] workos::InvalidWebhookSecret),
     #[error("the HTTP client does not start: {0}")]
     Client(#[from] net::BuildError),
     #[error("the sandbox's organizations did not become tenants: {0}")]
@@ -275,11 +280,20 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
     let redirect_uri = format!("{public_url}/auth/callback");
     if let (Some(listener), Some(url)) = (sandbox, &sandbox_url) {
         let (clock, rng) = (options.clock.clone(), options.rng.clone());
+        let secret = WebhookSecrets::from_secret(&stand_in.get(WEBHOOK_SECRET).unwrap_or_default())?;
+        let webhook = sandbox::WebhookEndpoint {
+            url: format!("{public_url}{}", settings::WEBHOOK_PATH),
+            secret: secret.current().expose().to_owned(),
+        };
         let sandbox = sandbox::Sandbox::new(sandbox::Options {
             clock,
             rng,
+            webhook: Some(webhook),
             ..sandbox::Options::local(url, &redirect_uri)
         })?;
+        if options.background_deliveries {
+            servers.push(parts::until(sandbox.clone().keep_delivering(), stopped.clone()));
+        }
         servers.push(serve(listener, sandbox::router(sandbox), stopped.clone()));
     }
     if let Some(sandbox) = sandbox_url.as_deref().filter(|_| options.tenants) {
@@ -373,12 +387,14 @@ pub struct SandboxAlone {
     pub url: String,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    deliveries: JoinHandle<()>,
 }
 
 impl SandboxAlone {
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         drop(self.server.await);
+        drop(self.deliveries.await);
     }
 }
 
@@ -391,8 +407,9 @@ pub async fn sandbox_alone(wanted: u16, redirect_uri: &str) -> Result<SandboxAlo
     let listener: TcpListener = listen(wanted, "--port").await?;
     let url = format!("http://localhost:{}", port(&listener, "--port")?);
     let sandbox = sandbox::Sandbox::new(sandbox::Options::local(&url, redirect_uri))?;
+    let deliveries = parts::until(sandbox.clone().keep_delivering(), stopped.clone());
     let server = serve(listener, sandbox::router(sandbox), stopped);
-    Ok(SandboxAlone { url, stop, server })
+    Ok(SandboxAlone { url, stop, server, deliveries })
 }
 
 /// The functions behind their gateway, and the demo app beside them.

@@ -52,6 +52,19 @@ pub(super) fn serve(
     })
 }
 
+/// Runs something that has no end until the stack stops.
+pub(super) fn until(
+    work: impl Future<Output = ()> + Send + 'static,
+    mut stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = work => {}
+            _ = stopped.changed() => {}
+        }
+    })
+}
+
 /// The SDK's settings for the embedded AWS. Nobody there checks a signature.
 pub(super) fn sdk_config(http: reqwest::Client, dynamodb: &str, secrets: &str) -> SdkConfig {
     let settings = AwsSettings {

@@ -16,6 +16,8 @@ const TABLES: (&str, &str) = ("vestibule-identity", "vestibule-ephemeral");
 pub const API_KEY_SECRET: &str = "vestibule/workos-api-key";
 /// The secret with the private key ring.
 pub const SIGNING_KEYS_SECRET: &str = "vestibule/signing-keys";
+/// Where WorkOS's webhooks arrive.
+pub(super) const WEBHOOK_PATH: &str = "/webhooks/workos";
 /// The secret that the sandbox signs its webhooks with.
 pub const WEBHOOK_SECRET: &str = "vestibule/workos-webhook";
 /// Where the secret of a real webhook is given: in the environment, never as an argument.

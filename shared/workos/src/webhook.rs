@@ -61,6 +61,11 @@ impl WebhookSecret {
         if fits { Ok(Self(SecretString::from(text))) } else { Err(InvalidWebhookSecret) }
     }
 
+    /// The text itself, for whoever signs with it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
     fn key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret().as_bytes())
     }
