@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::events_sign::EventsVerb;
 use crate::logins::args::LoginsVerb;
 use crate::sessions::args::SessionsVerb;
 use crate::signing_key::SigningAlgorithm;
@@ -39,6 +40,9 @@ pub enum Verb {
     /// Who is signed in, and how to end it: for a person, a customer, everybody
     #[command(subcommand)]
     Sessions(SessionsVerb),
+    /// Sample events, to invoke a function with
+    #[command(subcommand)]
+    Events(EventsVerb),
 }
 
 #[derive(Debug, Args)]

@@ -31,14 +31,14 @@ struct NotANetwork;
 impl Addresses {
     /// Reads `WEBHOOK_ALLOWED_IPS`.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        reader.optional(SETTING)?;
+        let text = reader.optional(SETTING)?;
         let networks = reader.list_with(SETTING, |item| match item {
             PRESET => WEBHOOK_ADDRESSES.iter().map(|address| address.parse()).collect(),
             other => other.parse().map(|network| vec![network]),
         });
         let networks: Vec<Network> = networks.into_iter().flatten().collect();
-        if networks.is_empty() {
-            // A list of commas would let nobody in, which nobody means.
+        if text.split(',').all(|item| item.trim().is_empty()) {
+            // It would let nobody in, which nobody means.
             reader.problem(SETTING, NotANetwork);
         }
         Some(Self(networks))

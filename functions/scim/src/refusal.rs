@@ -4,13 +4,10 @@
 //! wrong one would know when the secret is right. What is broken behind us is always 503, so that WorkOS sends the
 //! event again: a 4xx would be the end of it.
 
-use std::time::Duration;
-
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
-use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use store::StoreError;
-use web::pages::{Page, Unavailable};
 use web::problem::shaped;
 use web::secrets::SecretError;
 use web::{Ctx, Problem, metrics};
@@ -18,7 +15,8 @@ use workos::{InvalidEvent, SignatureError};
 
 use crate::Deps;
 
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Seconds until another try is worth it.
+const AGAIN: &str = "5";
 /// RFC 7644 section 3.12.
 const SCIM_ERROR: &str = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"401","detail":"The token is not valid."}"#;
 
@@ -69,6 +67,8 @@ impl Refusal {
                 deps.shared.metrics().count_by(metrics::WEBHOOK_REFUSED, "reason", reason);
                 tracing::warn!(webhook.reason = reason, "a call was refused: {self}");
             }
+            // Nothing is broken: it is early.
+            None if matches!(self, Self::Unresolved) => tracing::warn!("an event has to come again: {self}"),
             None => tracing::error!(error = %self, "an event was not handled: {self}"),
         }
         let problem = |status, code, message: &'static str| Problem::new(status, code, message).respond(ctx);
@@ -95,10 +95,11 @@ impl Refusal {
                 problem(StatusCode::BAD_REQUEST, "invalid_event", "The body is not an event.")
             }
             Self::Unresolved | Self::Store(_) | Self::Secret(_) => {
-                Page::TryLater { reason: Unavailable::Down, wait: RETRY_AFTER, retry: None }
-                    .respond(deps.shared.site(), ctx)
+                let again = "The event could not be handled; it has to be sent again.";
+                let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "try_later", again);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(AGAIN));
+                response
             }
         }
-        .into_response()
     }
 }

@@ -5,6 +5,8 @@
 //! process that was never asked before, and the settings of `events/env.json`. What it did to the tables counts as
 //! much as what it answered.
 
+mod webhooks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +19,7 @@ use vestibule::dev::events::environment;
 use vestibule::dev::fixtures::{Fixtures, REFUSED_STATE, STATE};
 use vestibule::dev::{Options, Running, start};
 
-const FUNCTIONS: [&str; 4] = ["authorizer", "callback", "login", "session"];
+const FUNCTIONS: [&str; 5] = ["authorizer", "callback", "login", "scim", "session"];
 
 /// What an event must come to.
 struct Expected {
@@ -48,6 +50,10 @@ const FLOW: &str = "__Host-login-";
 
 const fn page(status: u16, says: &'static str) -> Answer {
     Answer::Http { status, location: "", set: &[], cleared: &[], says }
+}
+
+fn samples() -> impl Iterator<Item = &'static Expected> + Clone {
+    EXPECTED.iter().chain(&webhooks::EXPECTED)
 }
 
 const EXPECTED: [Expected; 23] = [
@@ -230,11 +236,11 @@ fn every_sample_event_has_an_expectation() {
         std::fs::read_dir(events()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut files: Vec<_> = names.filter(|name| name.ends_with(".json") && name != "env.json").collect();
     files.sort();
-    let mut expected: Vec<_> = EXPECTED.iter().map(|expected| expected.event).collect();
+    let mut expected: Vec<_> = samples().map(|expected| expected.event).collect();
     expected.sort_unstable();
     assert_eq!(files, expected);
     for function in FUNCTIONS {
-        let of_function = EXPECTED.iter().filter(|expected| expected.function == function);
+        let of_function = samples().filter(|expected| expected.function == function);
         let succeeded = of_function.clone().filter(|expected| match expected.answer {
             Answer::Http { status, .. } => status < 400,
             Answer::Verdict(allowed) => allowed,
@@ -247,7 +253,7 @@ fn every_sample_event_has_an_expectation() {
 /// R20, R38, R76 and the rest of what an answer owes, by the binaries that are deployed.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_event_goes_through_its_binary() {
-    for expected in &EXPECTED {
+    for expected in samples() {
         run(expected).await;
     }
 }
@@ -257,7 +263,7 @@ async fn run(expected: &Expected) {
     let running = start(Options { deps_only: true, ..Options::in_memory() }).await.unwrap();
     let fixtures = running.seed().await.unwrap().unwrap();
     let text = std::fs::read_to_string(events().join(event)).unwrap();
-    let sent: Value = serde_json::from_str(&fixtures.fill(&text, "localhost:8080")).unwrap();
+    let sent = signed(&running, event, &fixtures.fill(&text, "localhost:8080"));
 
     let before = tables(&running).await;
     let settings = settings(&running, expected.function);
@@ -271,6 +277,18 @@ async fn run(expected: &Expected) {
     }
     assert_eq!(changes(&before, &after), expected.changes, "{event}: {answer}");
     log(event, &function.stop().await, &fixtures);
+}
+
+/// As `vestibule events sign --new` signs it; what has no signature has none.
+fn signed(running: &Running, name: &str, text: &str) -> Value {
+    let event: Value = serde_json::from_str(text).unwrap();
+    if event["headers"].get(workos::SIGNATURE_HEADER).is_none() {
+        return event;
+    }
+    let document = running.secrets.get(e2e::WEBHOOK_SECRET).unwrap();
+    let secret = workos::WebhookSecrets::from_secret(&document).unwrap();
+    let now = domain::Clock::system().now();
+    vestibule::events_sign::sign(name, text, secret.current(), now, Some("event_01NEW")).unwrap()
 }
 
 fn verdict(event: &str, answer: &Value, allowed: bool, fixtures: &Fixtures) {
@@ -370,6 +388,18 @@ fn changes(before: &Table, after: &Table) -> Vec<String> {
 
 fn kind((pk, sk): &(String, String)) -> &'static str {
     match sk.as_str() {
+        "" if pk.starts_with("V#") => "seen",
+        "" if pk.starts_with("F#") => "failure",
+        "PTR" if pk.starts_with("D#") => "directory_pointer",
+        "META" if pk.contains("#D#") && pk.contains("#U#") => "directory_user",
+        "META" if pk.contains("#D#") && pk.contains("#G#") => "directory_group",
+        "META" if pk.contains("#D#") => "directory",
+        _ if pk.contains("#D#") && pk.contains("#M#") => "membership",
+        _ if pk.ends_with("#UX") || pk.ends_with("#GX") => "directory_list",
+        "CLAIM" => "claim",
+        "NOTICE" => "notice",
+        _ if pk == "X#tenants" => "tenant_list",
+        _ if pk.starts_with("M#") => "domain",
         "" if pk.starts_with("L#") => "login",
         "" if pk.starts_with("R#") => "counter",
         "" if pk.starts_with("T#") => "trace_pointer",
@@ -377,8 +407,6 @@ fn kind((pk, sk): &(String, String)) -> &'static str {
         "META" => "tenant",
         "GATE" => "gate",
         "LINK" => "identity",
-        "CLAIM" => "claim",
-        "NOTICE" => "notice",
         _ if sk.starts_with("S#") => "session",
         _ if pk.contains("#T#") => "trace",
         _ if pk.contains("#A#") => "audit",
@@ -423,11 +451,23 @@ async fn a_function_with_wrong_settings_names_all_of_them_and_exits() {
                 "WORKOS_CLIENT_ID",
             ],
         ),
+        (
+            "scim",
+            &[
+                "DEACTIVATED_USER_RETENTION_DAYS",
+                "EPHEMERAL_TABLE",
+                "WEBHOOK_ALLOWED_IPS",
+                "WORKOS_CLIENT_ID",
+                "WORKOS_WEBHOOK_SECRET",
+            ],
+        ),
     ] {
         let settings = [
             ("AWS_REGION", "us-east-1"),
             ("AUTHORIZER_MODE", "canary-lenient"),
             ("CALLBACKS_PER_MINUTE", "canary-many"),
+            ("DEACTIVATED_USER_RETENTION_DAYS", "canary-ever"),
+            ("WEBHOOK_ALLOWED_IPS", "canary-everybody"),
             ("WORKOS_API_BASE_URL", "http://canary.example.com"),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
