@@ -26,6 +26,7 @@ use crate::guard;
 use crate::options::{loopback, web_url};
 use crate::pages;
 use crate::state::Sandbox;
+pub(crate) use directory::PAGE as DIRECTORY_PAGE;
 use input::{Empty, Refused, Verb};
 
 /// Longest error text that an automatic failure may carry: enough for a test of capping, not for a flood.

@@ -188,6 +188,10 @@ impl Journal {
         self.events.iter()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     /// The one way to change what became of an event, so that the count of those on their way is right.
     pub(crate) fn change(&mut self, number: u64, change: impl FnOnce(&mut Event)) -> Option<&Event> {
         let index = self.index(number)?;

@@ -1,7 +1,7 @@
 //! A control request's body: JSON from tools, a form from the pages, told apart by what it looks like.
 //!
-//! Not by `Content-Type`: `curl -d '{…}'` calls its JSON a form. The pages' forms carry `from=page`, and get a
-//! redirect back or a readable page instead of JSON.
+//! Not by `Content-Type`: `curl -d '{…}'` calls its JSON a form. The pages' forms carry `from=page`, or the path of the
+//! page, and get a redirect back or a readable page instead of JSON.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -19,7 +19,8 @@ use crate::state::Sandbox;
 /// A verb's argument, and how its answer is wanted.
 pub(crate) struct Verb<T> {
     pub(crate) value: T,
-    from_page: bool,
+    /// A form on a page asked: the page to come back to, or nothing where the verb knows it.
+    page: Option<String>,
 }
 
 /// The verb takes no argument.
@@ -31,35 +32,41 @@ pub(crate) struct Empty {}
 #[derive(Debug)]
 pub(crate) struct Refused {
     message: String,
-    from_page: bool,
+    page: Option<String>,
     status: StatusCode,
 }
 
 impl<T> Verb<T> {
     pub(crate) fn refuse(&self, message: &str) -> Refused {
-        Refused { message: message.to_owned(), from_page: self.from_page, status: StatusCode::BAD_REQUEST }
+        Refused { message: message.to_owned(), page: self.page.clone(), status: StatusCode::BAD_REQUEST }
     }
 
     /// Not the caller's fault.
     pub(crate) fn broken(&self, error: &impl std::error::Error) -> Refused {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Refused { message: error.to_string(), from_page: self.from_page, status }
+        Refused { message: error.to_string(), page: self.page.clone(), status }
     }
 
     /// Whether a form on a page asked.
     pub(crate) fn is_from_page(&self) -> bool {
-        self.from_page
+        self.page.is_some()
     }
 
     pub(crate) fn answer(&self, answer: Value, page: &str) -> Response {
-        if self.from_page { Redirect::to(page).into_response() } else { Json(answer).into_response() }
+        match &self.page {
+            // A page of several companies comes back to its own.
+            Some(own) if !own.is_empty() => Redirect::to(own).into_response(),
+            Some(_) => Redirect::to(page).into_response(),
+            None => Json(answer).into_response(),
+        }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        if self.from_page {
-            let link = Some(("Back to the sandbox", "/"));
+        if let Some(page) = &self.page {
+            let back = if page.is_empty() { "/" } else { page.as_str() };
+            let link = Some(("Back to the sandbox", back));
             return pages::message(self.status, "That did not work", &self.message, link);
         }
         let body = json!({ "error": "bad_request", "message": self.message });
@@ -72,24 +79,24 @@ impl<T: DeserializeOwned> FromRequest<Sandbox> for Verb<T> {
 
     async fn from_request(request: Request, sandbox: &Sandbox) -> Result<Self, Refused> {
         let bad = StatusCode::BAD_REQUEST;
-        let refused = |message: String| Refused { message, from_page: false, status: bad };
+        let refused = |message: String| Refused { message, page: None, status: bad };
         let body = Bytes::from_request(request, sandbox).await.map_err(|error| refused(error.to_string()))?;
         let text = std::str::from_utf8(&body).map_err(|error| refused(error.to_string()))?.trim();
-        let (value, from_page) = if text.is_empty() || text == "null" {
+        let (value, page) = if text.is_empty() || text == "null" {
             // Nothing is how one says "none": `null` turns automatic sign-in off.
-            (Value::Object(Map::new()), false)
+            (Value::Object(Map::new()), None)
         } else if text.starts_with(['{', '[', '"']) {
             let value = serde_json::from_str(text)
                 .map_err(|error| refused(format!("The body is not JSON: {error}.")))?;
-            (value, false)
+            (value, None)
         } else {
             form(text)
         };
         match serde_json::from_value(value) {
-            Ok(value) => Ok(Self { value, from_page }),
+            Ok(value) => Ok(Self { value, page }),
             Err(error) => {
                 let message = format!("The body was not understood: {error}.");
-                Err(Refused { message, from_page, status: bad })
+                Err(Refused { message, page, status: bad })
             }
         }
     }
@@ -136,18 +143,25 @@ impl<'de> Deserialize<'de> for Names {
 }
 
 /// A form's fields as JSON: empty ones left out, numbers, truth values and null recognised.
-fn form(text: &str) -> (Value, bool) {
+fn form(text: &str) -> (Value, Option<String>) {
     let mut fields = Map::new();
-    let mut from_page = false;
+    let mut page = None;
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         if name == "from" {
-            from_page = value == "page";
+            // Only to pages of the sandbox: the value is whatever somebody sent.
+            page = match &*value {
+                "page" => Some(String::new()),
+                own if own.starts_with("/_sandbox/") => Some(own.to_owned()),
+                _ => None,
+            };
         } else if !value.is_empty() {
-            let number = value.parse::<u64>().map(Value::from);
-            let truth = value.parse::<bool>().map(Value::from);
+            // "007" is a name.
+            let number = value.parse::<u64>().ok().filter(|number| number.to_string() == value);
+            let truth = value.parse::<bool>().ok();
             let text = || if value == "null" { Value::Null } else { Value::from(value.as_ref()) };
-            fields.insert(name.into_owned(), number.or(truth).unwrap_or_else(|_| text()));
+            let meant = number.map(Value::from).or_else(|| truth.map(Value::from)).unwrap_or_else(text);
+            fields.insert(name.into_owned(), meant);
         }
     }
-    (Value::Object(fields), from_page)
+    (Value::Object(fields), page)
 }

@@ -53,6 +53,7 @@ struct OrganizationCard {
     domains: Vec<(String, DomainState)>,
     connections: Vec<ConnectionLine>,
     people: Vec<PersonLine>,
+    directory: bool,
 }
 
 struct ConnectionLine {
@@ -129,6 +130,7 @@ fn organization_card(world: &World, organization: &Organization) -> Organization
         domains: organization.domains.iter().map(|known| (known.domain.to_string(), known.state)).collect(),
         connections: world.connections_of(&organization.id).map(connection_line).collect(),
         people: world.people.iter().filter(own).map(|person| person_line(world, person)).collect(),
+        directory: world.directory_of(&organization.id).is_some(),
     }
 }
 
@@ -141,6 +143,7 @@ fn public_card(world: &World) -> OrganizationCard {
         domains: vec![],
         connections: connections.map(connection_line).collect(),
         people: people.map(|person| person_line(world, person)).collect(),
+        directory: false,
     }
 }
 
