@@ -7,6 +7,8 @@
 
 mod bounce;
 mod flow;
+#[cfg(test)]
+mod properties;
 mod remembered;
 mod session;
 

@@ -6,8 +6,8 @@
 //! Nothing is repaired: a part is passed on as it is or left out. The `Host` header is left out always: it is the
 //! caller's word, and the product's address is a setting.
 
-use http::HeaderValue;
 use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
 use lambda_http::request::LambdaRequest;
 use serde::de::Error;
@@ -58,9 +58,11 @@ fn tidy(event: &mut Map<String, Value>) {
     }
 }
 
-/// Not the two that only serve to build an absolute URI.
+/// A name that HTTP allows, and not one of the two that only serve to build an absolute URI.
 fn is_wanted(name: &str) -> bool {
-    !name.eq_ignore_ascii_case("host") && !name.eq_ignore_ascii_case("x-forwarded-proto")
+    HeaderName::from_bytes(name.as_bytes()).is_ok()
+        && !name.eq_ignore_ascii_case("host")
+        && !name.eq_ignore_ascii_case("x-forwarded-proto")
 }
 
 fn is_header(value: &Value) -> bool {

@@ -48,6 +48,9 @@ fn translated(event: LambdaEvent<GatewayEvent>) -> LambdaEvent<lambda_http::requ
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use axum::routing::get;

@@ -11,6 +11,8 @@ mod jwks;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod rotation;
 #[cfg(test)]
 mod size;
