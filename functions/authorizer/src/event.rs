@@ -46,6 +46,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn event(json: &str) -> Event {
         serde_json::from_str(json).unwrap()
@@ -56,6 +57,35 @@ mod tests {
         assert_eq!(event(r#"{"headers":{"Authorization":"bearer  a.b.c"}}"#).bearer(), Some("a.b.c"));
         assert_eq!(event(r#"{"headers":{"authorization":"Basic abc"}}"#).bearer(), None);
         assert_eq!(event(r#"{"headers":{"authorization":"Bearer"}}"#).bearer(), None);
+    }
+
+    proptest! {
+        /// R30, R38: any JSON object is an event or an error, and a token is only what stands behind `Bearer`, whatever the
+        /// case of header and scheme.
+        #[test]
+        fn a_bearer_is_what_stands_behind_the_word(
+            name in "(authorization|Authorization|AUTHORIZATION|x-authorization|authorization |cookie)",
+            scheme in "(Bearer|bearer|BEARER|Bearer:|Basic|)",
+            space in "( |  |\t||\u{a0})",
+            token in "[A-Za-z0-9_.-]{0,40}|\\PC{0,12}",
+            others in prop::collection::btree_map("[a-z-]{1,12}", prop::option::of("\\PC{0,12}"), 0..4),
+        ) {
+            let mut headers = others;
+            headers.remove("authorization");
+            let value = format!("{scheme}{space}{token}");
+            headers.insert(name.clone(), Some(value.clone()));
+            let event: Event = serde_json::from_value(serde_json::json!({ "headers": headers })).unwrap();
+            match event.bearer() {
+                Some(read) => {
+                    prop_assert!(name.eq_ignore_ascii_case("authorization"));
+                    prop_assert_eq!(value[..7].to_ascii_lowercase(), "bearer ");
+                    prop_assert_eq!(read, value[7..].trim());
+                }
+                None => prop_assert!(
+                    !name.eq_ignore_ascii_case("authorization") || !value.to_ascii_lowercase().starts_with("bearer ")
+                ),
+            }
+        }
     }
 
     #[test]

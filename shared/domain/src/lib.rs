@@ -8,6 +8,8 @@ pub mod entry;
 pub mod ids;
 pub mod login;
 pub mod login_trace;
+#[cfg(test)]
+mod properties;
 pub mod return_url;
 pub mod rng;
 pub mod routing;

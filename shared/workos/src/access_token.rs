@@ -202,4 +202,6 @@ fn audience(payload: &Payload) -> Result<Vec<String>, TokenError> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 pub(crate) mod tests;

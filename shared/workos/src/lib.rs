@@ -30,6 +30,8 @@ mod jwks;
 mod lenient;
 mod organization;
 mod profile;
+#[cfg(test)]
+mod properties;
 mod retry;
 mod transport;
 mod webhook;

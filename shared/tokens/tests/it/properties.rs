@@ -16,10 +16,9 @@ use tokens::{
 
 use crate::forge::{Forge, ISSUER, NOW, at, expected, rsa_key};
 
-fn id<T: TryFrom<String>>(prefix: &'static str) -> impl Strategy<Value = T>
+fn id<T>(prefix: &'static str) -> impl Strategy<Value = T>
 where
-    T::Error: std::fmt::Debug,
-    T: std::fmt::Debug,
+    T: TryFrom<String, Error: std::fmt::Debug> + std::fmt::Debug,
 {
     "[A-Za-z0-9_-]{1,60}".prop_map(move |rest| T::try_from(format!("{prefix}{rest}")).unwrap())
 }

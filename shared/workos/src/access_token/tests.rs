@@ -16,9 +16,9 @@ use crate::fake::{Fake, ok};
 use crate::jwks::JwksFreshness;
 
 static PRIVATE_KEY: &[u8] = include_bytes!("../../../sandbox/keys/sandbox-only.pk8");
-const KID: &str = "sso_oidc_key_pair_01";
-const NOW: i64 = 1_800_000_000;
-const OWN: &str = "client_sandbox";
+pub(super) const KID: &str = "sso_oidc_key_pair_01";
+pub(super) const NOW: i64 = 1_800_000_000;
+pub(super) const OWN: &str = "client_sandbox";
 
 fn pair() -> KeyPair {
     KeyPair::from_pkcs8(PRIVATE_KEY).unwrap()
@@ -64,13 +64,13 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims
 }
 
-struct Bench {
+pub(super) struct Bench {
     fake: Fake,
     tokens: AccessTokens,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let fake = Fake::start([ok(jwks_of(KID)), ok(jwks_of("younger"))]).await;
         let base = BaseUrl::parse(&fake.base).unwrap();
         let client_id = ClientId::parse(OWN).unwrap();
@@ -87,7 +87,7 @@ impl Bench {
         self.tokens.verify(&sign(kid, claims), Timestamp::from_seconds(seconds), deadline).await
     }
 
-    async fn verify(&self, claims: &Value) -> Result<AccessClaims, AccessTokenError> {
+    pub(super) async fn verify(&self, claims: &Value) -> Result<AccessClaims, AccessTokenError> {
         self.at(NOW, KID, claims).await
     }
 
