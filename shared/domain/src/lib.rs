@@ -28,7 +28,7 @@ pub use ids::{
 pub use login::{Login, Provider, Selector};
 pub use login_trace::LoginTrace;
 pub use return_url::{InvalidOrigin, Origin, RefusedReturnUrl, ReturnPolicy, ReturnUrl};
-pub use rng::{Rng, RngError, sha256};
+pub use rng::{Rng, RngError, sha256, ulid_moment, ulid_of};
 pub use session::Session;
 pub use tenant::{Gate, Profile, Tenant};
 pub use tenant_change::TenantChange;

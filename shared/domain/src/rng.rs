@@ -76,6 +76,19 @@ impl Rng {
     }
 }
 
+/// The moment in a ULID. `None` when the text is none.
+pub fn ulid_moment(text: &str) -> Option<Timestamp> {
+    let parsed = ulid::Ulid::from_string(text).ok()?;
+    i64::try_from(parsed.timestamp_ms()).ok().map(Timestamp::from_millis)
+}
+
+/// The ULID of a thing that has a name: the same for the same moment and name, so that writing twice is writing once.
+pub fn ulid_of(at: Timestamp, name: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, name.as_bytes());
+    let random = digest.as_ref().iter().take(10).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
+    ulid::Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), random).to_string()
+}
+
 /// SHA-256 as base64url without padding: how states, cookie secrets and PKCE verifiers are kept and compared.
 pub fn sha256(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
@@ -110,5 +123,15 @@ mod tests {
             sha256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
         );
+    }
+
+    #[test]
+    fn a_ulid_tells_its_moment_and_one_of_a_name_repeats() {
+        let at = Timestamp::from_millis(1_764_059_400_123);
+        assert_eq!(ulid_moment(&Rng::seeded(1).ulid(at).unwrap()), Some(at));
+        assert_eq!(ulid_moment("no ulid"), None);
+        assert_eq!(ulid_of(at, "one"), ulid_of(at, "one"));
+        assert_ne!(ulid_of(at, "one"), ulid_of(at, "other"));
+        assert_eq!(ulid_moment(&ulid_of(at, "one")), Some(at));
     }
 }

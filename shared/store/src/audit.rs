@@ -13,7 +13,7 @@ impl Store {
     pub async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let operation = "record an audit event";
         let item = self.audit(operation, event)?;
-        // The id is random: nobody else has written this item.
+        // An item of this id that is there already is this very event: ids are random, or made of what happened.
         self.transact(operation, vec![item]).await.map(drop)
     }
 }

@@ -17,6 +17,7 @@ const LONGEST_FREE_PART: usize = 512;
 pub(crate) const SESSION_PREFIX: &str = "S#";
 pub(crate) const TENANTS: &str = "X#tenants";
 pub(crate) const SETTINGS: &str = "SETTINGS";
+const NOTICE: &str = "NOTICE";
 /// Stands for the tenant of a login whose tenant was never known; no organization id is spelled like this.
 const NO_TENANT: &str = "-";
 
@@ -159,7 +160,17 @@ impl DirectoryKeys<'_> {
 
 /// A notice to the app. Each in a partition of its own: ten thousand people may be hired in a minute.
 pub(crate) fn notice(organization: &OrganizationId, id: &str) -> Key {
-    Key::new(format!("O#{organization}#E#{id}"), "NOTICE")
+    Key::new(format!("O#{organization}#E#{id}"), NOTICE)
+}
+
+/// Whether a key is one of [`notice`]'s.
+pub(crate) fn is_notice(key: &Key) -> bool {
+    key.sk == NOTICE && key.pk.starts_with("O#") && notice_id(key).is_some()
+}
+
+/// The id in the key of a notice.
+pub(crate) fn notice_id(key: &Key) -> Option<&str> {
+    key.pk.rsplit_once("#E#").map(|(_, id)| id)
 }
 
 /// Who came through a connection: one item each, so that an operator can move them to another.

@@ -18,6 +18,7 @@ mod provider;
 mod public_keys;
 mod strict;
 mod verify;
+mod webhook;
 
 pub use claims::{
     ISSUER_BYTES, ROLE_BYTES, ROLES, ROLES_BYTES, SessionClaims, SessionToken, TOKEN_BYTES, TOKEN_TYPE,
@@ -30,3 +31,6 @@ pub use key::{Algorithm, InvalidKeyId, KeyError, KeyId, PrivateKey};
 pub use key_ring::{KeyRing, KeyRingError, RotationError, SignError};
 pub use public_keys::{KeyState, PublicKey, PublicKeys};
 pub use verify::{Expected, Expiry, LEEWAY, TokenError, verify};
+pub use webhook::{
+    WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, WebhookRefused, WebhookSecretError, WebhookSecrets,
+};

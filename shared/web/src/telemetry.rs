@@ -216,6 +216,7 @@ const OWN: [&str; 13] = [
     "domain",
     "login",
     "net",
+    "outbox",
     "sandbox",
     "scim",
     "session",

@@ -228,14 +228,15 @@ pub struct AwsSettings {
 struct NotAnEndpoint;
 
 impl AwsSettings {
-    /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ENDPOINT_URL` and the two services' own
-    /// `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+    /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ENDPOINT_URL` and the services' own
+    /// `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL_SECRETS_MANAGER` and `AWS_ENDPOINT_URL_EVENTBRIDGE`.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let endpoint = |text: &str| Link::absolute(text).map(|_| text.to_owned()).map_err(|_| NotAnEndpoint);
         let endpoint_url = reader.optional_with("AWS_ENDPOINT_URL", endpoint);
         let services = [
             ("DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
             ("Secrets Manager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ("EventBridge", "AWS_ENDPOINT_URL_EVENTBRIDGE"),
         ];
         let service_endpoints = services
             .into_iter()
