@@ -66,6 +66,7 @@ pub async fn run(args: &DevArgs, vars: Vars) -> Result<(), CommandError> {
         fresh: args.fresh,
         real,
         deps_only: args.deps_only,
+        deliver: true,
         tenants: !args.deps_only,
         settings: args.settings.iter().cloned().collect::<BTreeMap<_, _>>(),
         background_deliveries: true,

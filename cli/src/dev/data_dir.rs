@@ -17,7 +17,7 @@ use super::parts;
 const LOCK: &str = "lock";
 const RUNNING: &str = "running.json";
 /// What `--fresh` forgets: files whose names begin so.
-const STATE: [&str; 2] = ["dynamodb.sqlite", "secrets."];
+const STATE: [&str; 3] = ["dynamodb.sqlite", "secrets.", "demo-people."];
 
 /// A data directory in use by this process.
 #[derive(Debug)]

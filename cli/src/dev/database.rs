@@ -17,6 +17,8 @@ use super::template::Template;
 /// A running engine.
 pub(super) struct LocalDatabase {
     pub(super) address: SocketAddr,
+    /// The engine itself, for its streams.
+    pub(super) engine: Database,
 }
 
 /// The engine did not start.
@@ -44,7 +46,7 @@ impl LocalDatabase {
         }
         .map_err(|why| DatabaseError::Engine(why.to_string()))?;
         let address = listener.local_addr()?;
-        let sweeping = database.clone();
+        let (sweeping, engine) = (database.clone(), database.clone());
         let mut stop_sweep = stop.clone();
         tokio::spawn(async move {
             let mut every_second = tokio::time::interval(Duration::from_secs(1));
@@ -66,7 +68,7 @@ impl LocalDatabase {
                 tracing::error!(error = %why, "the embedded database stopped");
             }
         });
-        Ok(Self { address })
+        Ok(Self { address, engine })
     }
 }
 
@@ -78,6 +80,7 @@ pub(super) async fn create_tables(
     config: &SdkConfig,
     template: &Template,
     names: &store::Tables,
+    streams: bool,
 ) -> Result<(), StoreError> {
     let db = aws_sdk_dynamodb::Client::new(config);
     for (logical, name) in [("IdentityTable", &names.identity), ("EphemeralTable", &names.ephemeral)] {
@@ -85,9 +88,8 @@ pub(super) async fn create_tables(
             operation: "read the template",
             cause: store::Cause::Unreadable(why.to_string()),
         })?;
-        // Nothing reads a stream here (the local stack triggers by itself what a stream triggers on AWS), and the engine
-        // looks through all records of a stream for every write.
-        schema::create(&db, name, &TableShape { stream: None, ..shape }).await?;
+        let stream = shape.stream.filter(|_| streams);
+        schema::create(&db, name, &TableShape { stream, ..shape }).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The demo app: an example of an adopter's product behind the front door.
 //!
 //! It does what an adopter's back end does: the authorizer's code decides whether the request may come in, and
-//! `/auth/session` says who it is. It holds no state and knows nothing else of Vestibule.
+//! `/auth/session` says who it is; its list of people is what the webhook told it. It knows nothing else of Vestibule.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,9 +11,9 @@ use askama::Template;
 use authorizer::{Decision, Event};
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use domain::{Clock, Timestamp};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, REFERRER_POLICY, SET_COOKIE,
@@ -21,7 +21,11 @@ use http::header::{
 use http::{HeaderMap, Request, StatusCode};
 use serde::Deserialize;
 
+use super::demo_people::{LONGEST, People, Person};
 use super::gateway::Gateway;
+
+/// Where the app hears of changes.
+pub(super) const WEBHOOK: &str = "/webhooks/vestibule";
 
 const STYLE: &str = include_str!("../../templates/demo.css");
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'self'; form-action 'self' http: https:; \
@@ -34,6 +38,7 @@ pub(super) struct Demo {
     pub(super) authorizer: authorizer::Deps,
     /// The sandbox's origin, when there is one.
     pub(super) sandbox: Option<String>,
+    pub(super) people: People,
     pub(super) clock: Clock,
 }
 
@@ -41,6 +46,8 @@ pub(super) fn router(demo: Demo) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/dashboard", get(dashboard))
+        .route("/people", get(people))
+        .route(WEBHOOK, post(receive).layer(DefaultBodyLimit::max(LONGEST)))
         .route("/demo.css", get(style))
         .with_state(demo)
 }
@@ -106,6 +113,26 @@ struct Dashboard {
 }
 
 #[derive(Template)]
+#[template(path = "people.html")]
+struct PeoplePage {
+    seen: Described,
+    sandbox: Option<String>,
+    people: Vec<Person>,
+}
+
+impl PeoplePage {
+    /// `3 people, 1 of them left`.
+    fn counted(&self) -> String {
+        let gone = self.people.iter().filter(|person| !person.active).count();
+        let all = match self.people.len() {
+            1 => "1 person".to_owned(),
+            n => format!("{n} people"),
+        };
+        if gone == 0 { all } else { format!("{all}, {gone} of them left") }
+    }
+}
+
+#[derive(Template)]
 #[template(path = "outside.html")]
 struct Outside {
     heading: &'static str,
@@ -125,30 +152,56 @@ async fn dashboard(
     ConnectInfo(caller): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
+    let (seen, refreshed) = match let_in(&demo, caller, &headers).await {
+        Ok(seen) => seen,
+        Err(reason) => return outside(reason),
+    };
+    let now = demo.clock.now();
+    let page = page(
+        StatusCode::OK,
+        &Dashboard {
+            idle_left: left(&seen.session.idle_expires_at, now),
+            session_left: left(&seen.session.expires_at, now),
+            token_left: left(&seen.token.expires_at, now),
+            seen,
+            sandbox: demo.sandbox,
+        },
+    );
+    (refreshed, page).into_response()
+}
+
+/// The people of the visitor's own company.
+async fn people(
+    State(demo): State<Demo>,
+    ConnectInfo(caller): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let (seen, refreshed) = match let_in(&demo, caller, &headers).await {
+        Ok(seen) => seen,
+        Err(reason) => return outside(reason),
+    };
+    let people = demo.people.of(&seen.organization.id);
+    (refreshed, page(StatusCode::OK, &PeoplePage { seen, people, sandbox: demo.sandbox })).into_response()
+}
+
+async fn receive(State(demo): State<Demo>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    demo.people.receive(&headers, &body).await
+}
+
+/// Who is there, and the fresh cookie; or the code of the reason why nobody is.
+async fn let_in(
+    demo: &Demo,
+    caller: SocketAddr,
+    headers: &HeaderMap,
+) -> Result<(Described, HeaderMap), &'static str> {
     let cookies: Vec<String> =
         headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
     let Decision(decision) =
         authorizer::authorize(&demo.authorizer, &Event::new(BTreeMap::new(), cookies.clone())).await;
     if let Err(denial) = decision {
-        return outside(denial.code());
+        return Err(denial.code());
     }
-    match described(&demo, caller, &cookies).await {
-        Some((seen, refreshed)) => {
-            let now = demo.clock.now();
-            let page = page(
-                StatusCode::OK,
-                &Dashboard {
-                    idle_left: left(&seen.session.idle_expires_at, now),
-                    session_left: left(&seen.session.expires_at, now),
-                    token_left: left(&seen.token.expires_at, now),
-                    seen,
-                    sandbox: demo.sandbox,
-                },
-            );
-            (refreshed, page).into_response()
-        }
-        None => outside("unavailable"),
-    }
+    described(demo, caller, &cookies).await.ok_or("unavailable")
 }
 
 /// Asks `/auth/session` with the browser's own cookies, as a server-rendered app does, and passes the fresh cookie on.

@@ -9,9 +9,11 @@ mod command;
 mod data_dir;
 mod database;
 mod demo;
+mod demo_people;
 pub mod events;
 pub mod fixtures;
 pub mod gateway;
+mod outbox;
 mod parts;
 mod secrets;
 mod settings;
@@ -23,17 +25,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use demo_people::{People, PeopleError};
 use domain::{Clock, Rng};
 use serde::Serialize;
 use store::Store;
-use tokens::{Algorithm, Expected};
+use tokens::{Algorithm, Expected, WebhookSecrets};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use web::config::SessionSettings;
 use web::telemetry::{self, Service, Sink};
-use web::{Platform, Reader, Site, Vars};
-use workos::{ApiKey, BaseUrl, Client, ClientId, WebhookSecrets};
+use web::{Platform, Reader, Secret, Secrets, Site, Vars};
+use workos::{ApiKey, BaseUrl, Client, ClientId};
 
 use crate::keys::{Keys, KeysError};
 use crate::secret_store::SecretStore;
@@ -44,11 +47,12 @@ pub use data_dir::{RunningFileError, RunningStack as Local};
 use database::LocalDatabase;
 use fixtures::{FixtureError, Fixtures, Seeder};
 use gateway::Gateway;
+pub use outbox::{Outbox, OutboxError};
 use parts::{ListenError, listen, port, serve};
 pub use secrets::LocalSecrets;
 pub use settings::{
-    API_KEY_SECRET, RealWorkOs, RealWorkOsError, SIGNING_KEYS_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET_VALUE,
-    tables,
+    API_KEY_SECRET, APP_WEBHOOK_SECRET, RealWorkOs, RealWorkOsError, SIGNING_KEYS_SECRET, WEBHOOK_SECRET,
+    WEBHOOK_SECRET_VALUE, tables,
 };
 use template::Template;
 
@@ -75,6 +79,11 @@ pub struct Options {
     pub real: Option<RealWorkOs>,
     /// Start what the functions need, with fixtures for the sample events, and not the functions.
     pub deps_only: bool,
+    /// The tables have their streams, and the outbox runs on them. The engine looks through all records of a stream for every
+    /// write, so what measures thousands of writes does without.
+    pub streams: bool,
+    /// Deliver notices to the app by themselves, as a deployment does. Without it only [`Running::outbox`] delivers.
+    pub deliver: bool,
     /// The sandbox's organizations are tenants from the start, as after `vestibule tenants sync`.
     pub tenants: bool,
     /// Settings of the functions that differ from the usual ones.
@@ -102,7 +111,9 @@ impl Options {
             fresh: false,
             real: None,
             deps_only: false,
+            deliver: false,
             tenants: false,
+            streams: true,
             settings: BTreeMap::new(),
             clock: Clock::system(),
             rng: Rng::system(),
@@ -143,6 +154,10 @@ pub enum DevError {
     #[error("the sandbox's organizations did not become tenants: {0}")]
     Tenants(String),
     #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error("{0}; start over with --fresh")]
+    People(#[from] PeopleError),
+    #[error(transparent)]
     Random(#[from] domain::RngError),
     #[error("the fixtures of the sample events: {0}")]
     Fixtures(#[from] FixtureError),
@@ -169,6 +184,8 @@ pub struct Running {
     pub keys: Keys,
     /// Copies of the sample events with fixtures in them, where there is a data directory.
     pub events: Option<PathBuf>,
+    /// The outbox function behind the table's stream, where the functions are.
+    pub outbox: Option<Arc<Outbox>>,
     seeder: Option<Seeder>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
@@ -248,7 +265,7 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         metrics: log.unwrap_or(options.metrics),
     };
     let template = Template::parse(template::TEMPLATE)?;
-    database::create_tables(&platform.aws, &template, &tables()).await?;
+    database::create_tables(&platform.aws, &template, &tables(), options.streams).await?;
     let keys = Keys {
         store: Store::new(&platform.aws, tables(), options.rng.clone()),
         secrets: SecretStore::new(&platform.aws),
@@ -264,9 +281,17 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
     if given || stand_in.get(WEBHOOK_SECRET).is_none() {
         stand_in.put(WEBHOOK_SECRET, &settings::webhook_secret(options.real.as_ref(), &options.rng)?)?;
     }
+    if stand_in.get(APP_WEBHOOK_SECRET).is_none() {
+        stand_in.put(APP_WEBHOOK_SECRET, &settings::app_webhook(&options.rng)?)?;
+    }
     keys.create(Algorithm::Es256).await?;
 
-    let vars = settings::vars(&public_url, sandbox_url.as_deref(), options.real.as_ref(), &options.settings);
+    let mut given = options.settings.clone();
+    if let Some(listener) = &app {
+        let webhook = format!("http://127.0.0.1:{}{}", port(listener, "--port")?, demo::WEBHOOK);
+        given.entry("APP_WEBHOOK_URL".to_owned()).or_insert(webhook);
+    }
+    let vars = settings::vars(&public_url, sandbox_url.as_deref(), options.real.as_ref(), &given);
     let (expected, idle) = session_settings(&vars)?;
     if let Some(dir) = &data_dir {
         dir.note(&RunningStack {
@@ -280,7 +305,7 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
     let redirect_uri = format!("{public_url}/auth/callback");
     if let (Some(listener), Some(url)) = (sandbox, &sandbox_url) {
         let (clock, rng) = (options.clock.clone(), options.rng.clone());
-        let secret = WebhookSecrets::from_secret(&stand_in.get(WEBHOOK_SECRET).unwrap_or_default())?;
+        let secret = workos::WebhookSecrets::from_secret(&stand_in.get(WEBHOOK_SECRET).unwrap_or_default())?;
         let webhook = sandbox::WebhookEndpoint {
             url: format!("{public_url}{}", settings::WEBHOOK_PATH),
             secret: secret.current().expose().to_owned(),
@@ -313,9 +338,24 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         expected,
         idle,
     });
+    let mut outbox = None;
     if let Some(app) = app {
-        let product = product(&vars, &platform, &template, &public_url, sandbox_url).await?;
-        servers.push(serve(app, product, stopped));
+        let secrets = Secrets::new(&platform.aws, platform.clock.clone());
+        let secret = Secret::new(secrets, APP_WEBHOOK_SECRET, WebhookSecrets::parse);
+        let people = People::open(secret, platform.clock.clone(), file("demo-people.jsonl"))?;
+        let product = product(&vars, &platform, &template, &public_url, sandbox_url, people).await?;
+        servers.push(serve(app, product, stopped.clone()));
+        if options.streams {
+            let deps = ::outbox::Deps::new(&vars, &platform)?;
+            let patterns = template.stream_patterns()?;
+            let clock = platform.clock.clone();
+            let function = Arc::new(Outbox::new(deps, database.engine, &tables().identity, patterns, clock)?);
+            if options.deliver {
+                let function = function.clone();
+                servers.push(tokio::spawn(async move { function.run(stopped).await }));
+            }
+            outbox = Some(function);
+        }
     }
     let events = match (options.deps_only, &seeder, file("events")) {
         (true, Some(seeder), Some(dir)) => {
@@ -325,7 +365,18 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         _ => None,
     };
     let store = keys.store.clone();
-    Ok(Running { urls, store, secrets: stand_in, keys, events, seeder, stop, servers, _data_dir: data_dir })
+    Ok(Running {
+        urls,
+        store,
+        secrets: stand_in,
+        keys,
+        events,
+        outbox,
+        seeder,
+        stop,
+        servers,
+        _data_dir: data_dir,
+    })
 }
 
 /// What an operator does first: `vestibule tenants sync`.
@@ -419,6 +470,7 @@ async fn product(
     template: &Template,
     public_url: &str,
     sandbox_url: Option<String>,
+    people: People,
 ) -> Result<Router, DevError> {
     let login = login::Deps::new(vars, platform)?;
     let callback = callback::Deps::new(vars, platform)?;
@@ -435,6 +487,12 @@ async fn product(
     let domain = public_url.split_once("://").map_or(public_url, |(_, host)| host).to_owned();
     let (clock, rng) = (platform.clock.clone(), platform.rng.clone());
     let gateway = Gateway::new(domain, template.routes()?, functions, clock.clone(), rng);
-    let demo = demo::router(demo::Demo { gateway: gateway.clone(), authorizer, sandbox: sandbox_url, clock });
+    let demo = demo::router(demo::Demo {
+        gateway: gateway.clone(),
+        authorizer,
+        sandbox: sandbox_url,
+        people,
+        clock,
+    });
     Ok(gateway.serve(demo))
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::{Rng, RngError};
 use serde_json::json;
 use store::Tables;
 use url::Url;
@@ -22,8 +25,10 @@ pub(super) const WEBHOOK_PATH: &str = "/webhooks/workos";
 pub const WEBHOOK_SECRET: &str = "vestibule/workos-webhook";
 /// Where the secret of a real webhook is given: in the environment, never as an argument.
 pub const WEBHOOK_SECRET_VALUE: &str = "WORKOS_WEBHOOK_SECRET_VALUE";
+/// The secret that signs messages to the app.
+pub const APP_WEBHOOK_SECRET: &str = "vestibule/app-webhook";
 /// Settings that the local stack decides, and what decides them.
-const OWN: [(&str, &str); 11] = [
+const OWN: [(&str, &str); 12] = [
     ("PUBLIC_URL", "--port, or --public-url with --workos real"),
     ("IDENTITY_TABLE", "the local stack itself"),
     ("EPHEMERAL_TABLE", "the local stack itself"),
@@ -32,6 +37,7 @@ const OWN: [(&str, &str); 11] = [
     ("WORKOS_API_KEY_SECRET", "the local stack itself"),
     ("SIGNING_KEYS_SECRET", "the local stack itself"),
     ("WORKOS_WEBHOOK_SECRET", "the local stack itself"),
+    ("APP_WEBHOOK_SECRET", "the local stack itself"),
     ("POWERTOOLS_SERVICE_NAME", "the local stack itself"),
     ("AWS_ENDPOINT_URL_DYNAMODB", "--dynamodb-port"),
     ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "--secrets-port"),
@@ -155,14 +161,19 @@ pub(super) fn api_key(real: Option<&RealWorkOs>) -> String {
 /// When no random bytes can be had.
 pub(super) fn webhook_secret(
     real: Option<&RealWorkOs>,
-    rng: &domain::Rng,
-) -> Result<String, domain::RngError> {
+    rng: &Rng,
+) -> Result<String, RngError> {
     let given = real.and_then(|real| real.webhook_secret.as_ref());
     let secret = match given {
         Some(given) => secrecy::ExposeSecret::expose_secret(given).to_owned(),
         None => format!("whsec_{}", rng.token()?),
     };
     Ok(json!({ "current": secret }).to_string())
+}
+
+/// The text of the secret that signs messages to the app.
+pub(super) fn app_webhook(rng: &Rng) -> Result<String, RngError> {
+    Ok(json!({ "current": format!("whsec_{}", BASE64.encode(rng.bytes::<24>()?)) }).to_string())
 }
 
 /// The settings of all functions.
@@ -185,6 +196,7 @@ pub(super) fn vars(
         ("WORKOS_API_KEY_SECRET", API_KEY_SECRET),
         ("SIGNING_KEYS_SECRET", SIGNING_KEYS_SECRET),
         ("WORKOS_WEBHOOK_SECRET", WEBHOOK_SECRET),
+        ("APP_WEBHOOK_SECRET", APP_WEBHOOK_SECRET),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))

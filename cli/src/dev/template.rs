@@ -95,6 +95,25 @@ impl Template {
         Ok(Route { key: key.to_owned(), function: binary.to_owned() })
     }
 
+    /// Patterns of the records of the identity table's stream that wake the outbox.
+    ///
+    /// # Errors
+    /// When there is no mapping, or a pattern is not JSON.
+    pub fn stream_patterns(&self) -> Result<Vec<serde_json::Value>, TemplateError> {
+        let lost = |what: String| TemplateError(format!("the outbox's stream: {what}"));
+        let (_, mapping) = self
+            .of_type("AWS::Lambda::EventSourceMapping")
+            .next()
+            .ok_or_else(|| lost("there is no mapping".into()))?;
+        let filters = property(mapping, "FilterCriteria").and_then(|criteria| criteria.get("Filters"));
+        let filters = filters.and_then(Value::as_sequence).ok_or_else(|| lost("it has no filters".into()))?;
+        let patterns = filters.iter().map(|filter| {
+            let text = filter.get("Pattern").and_then(Value::as_str).unwrap_or_default();
+            serde_json::from_str(text).map_err(|why| lost(format!("a filter: {why}")))
+        });
+        patterns.collect()
+    }
+
     /// The shape of a table, as far as the code depends on it.
     ///
     /// # Errors

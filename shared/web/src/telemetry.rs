@@ -210,7 +210,7 @@ fn escaped(json: String) -> String {
 }
 
 /// Crates whose `INFO` is ours to read.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     "authorizer",
     "callback",
     "domain",

@@ -55,6 +55,5 @@ pub use organization::{DomainState, Organization, OrganizationDomain};
 pub use profile::Profile;
 pub use webhook::{
     InvalidWebhookSecret, SIGNATURE_HEADER, SIGNATURE_TOLERANCE, SignatureError, Signed, WEBHOOK_ADDRESSES,
-    WebhookSecret,
-    WebhookSecrets,
+    WebhookSecret, WebhookSecrets,
 };

@@ -32,7 +32,7 @@ impl Stack {
     /// # Panics
     /// When it does not start.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::made(settings, false).await
+        Self::made(settings, |_| {}).await
     }
 
     /// A deployment whose operator ran `vestibule tenants sync`: the sandbox's organizations are tenants.
@@ -40,23 +40,31 @@ impl Stack {
     /// # Panics
     /// When it does not start.
     pub async fn with_tenants(settings: &[(&str, &str)]) -> Self {
-        Self::made(settings, true).await
+        Self::made(settings, |options| options.tenants = true).await
     }
 
-    async fn made(settings: &[(&str, &str)], tenants: bool) -> Self {
+    /// For thousands of writes: without the table's stream, and so without deliveries to the app.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn without_streams() -> Self {
+        Self::made(&[], |options| options.streams = false).await
+    }
+
+    async fn made(settings: &[(&str, &str)], change: impl FnOnce(&mut Options)) -> Self {
         // The engine's own TTL sweep looks at the real time: a clock in the past would lose items under a test's hands.
         let clock = Clock::manual(Timestamp::from_seconds(Clock::system().now().seconds()));
         let metrics = Sink::memory();
-        let options = Options {
+        let mut options = Options {
             settings: settings
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
-            tenants,
             clock: clock.clone(),
             metrics: metrics.clone(),
             ..Options::in_memory()
         };
+        change(&mut options);
         let running = dev::start(options).await.expect("the stack starts");
         let app = Url::parse(&running.urls.app).expect("the stack has a URL");
         Self { running, clock, metrics, http: net::client().expect("an HTTP client"), app }

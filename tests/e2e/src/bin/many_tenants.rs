@@ -66,7 +66,7 @@ async fn measure(rows: usize) -> Measured {
     }
     fs::write(&file, text).expect("a file of customers");
 
-    let stack = Stack::start().await;
+    let stack = Stack::without_streams().await;
     let operator = stack.operator();
     let before = resident_kib();
     let started = Instant::now();
