@@ -5,7 +5,6 @@
 
 mod addresses;
 mod credential;
-mod handling;
 mod refusal;
 mod webhook;
 
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::post;
 use domain::directory::Retention;
+use intake::Intake;
 use store::{Applier, Store, Tables};
 use web::config::ConfigErrors;
 use web::{Platform, Reader, Secret, Secrets, Shared, Site, Vars};
@@ -28,15 +28,13 @@ pub const ROUTES: [&str; 2] = [webhook::WEBHOOK, webhook::USERS];
 #[derive(Clone)]
 pub struct Deps {
     shared: Shared,
-    store: Store,
-    applier: Applier,
+    intake: Intake,
     secrets: Secrets,
     webhook: Secret<WebhookSecrets>,
     settings: Arc<Settings>,
 }
 
 struct Settings {
-    client_id: ClientId,
     /// From where webhooks are taken; `None` from everywhere.
     allowed: Option<Addresses>,
 }
@@ -60,13 +58,21 @@ impl Deps {
                 platform.rng.clone(),
             );
             let secrets = Secrets::new(&platform.aws, platform.clock.clone());
+            let shared = platform.shared(site?, vars);
             Some(Self {
-                applier: Applier::new(store.clone(), Retention::days(days)),
-                store,
+                intake: Intake {
+                    applier: Applier::new(store.clone(), Retention::days(days)),
+                    store,
+                    client_id: Some(client_id?),
+                    clock: platform.clock.clone(),
+                    rng: platform.rng.clone(),
+                    metrics: shared.metrics().clone(),
+                    place: "webhook",
+                },
                 webhook: Secret::new(secrets.clone(), &webhook?, WebhookSecrets::from_secret),
                 secrets,
-                settings: Arc::new(Settings { client_id: client_id?, allowed }),
-                shared: platform.shared(site?, vars),
+                settings: Arc::new(Settings { allowed }),
+                shared,
             })
         };
         let deps = complete();

@@ -7,7 +7,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use store::StoreError;
+use intake::NotHandled;
 use web::problem::shaped;
 use web::secrets::SecretError;
 use web::{Ctx, Problem, metrics};
@@ -38,10 +38,8 @@ pub(crate) enum Refusal {
     Broken,
     #[error("signed, and no event: {0}")]
     Invalid(#[from] InvalidEvent),
-    #[error("the directory is not known and the event names no organization")]
-    Unresolved,
     #[error(transparent)]
-    Store(#[from] StoreError),
+    NotHandled(#[from] NotHandled),
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
@@ -57,7 +55,7 @@ impl Refusal {
             Self::Signature(error) => Some(error.as_str()),
             Self::TooLarge => Some("too_large"),
             Self::Broken => Some("broken"),
-            Self::Invalid(_) | Self::Unresolved | Self::Store(_) | Self::Secret(_) => None,
+            Self::Invalid(_) | Self::NotHandled(_) | Self::Secret(_) => None,
         }
     }
 
@@ -94,7 +92,7 @@ impl Refusal {
             Self::Invalid(_) => {
                 problem(StatusCode::BAD_REQUEST, "invalid_event", "The body is not an event.")
             }
-            Self::Unresolved | Self::Store(_) | Self::Secret(_) => {
+            Self::NotHandled(_) | Self::Secret(_) => {
                 let again = "The event could not be handled; it has to be sent again.";
                 let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "try_later", again);
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(AGAIN));

@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use serde::Serialize;
-use web::{Ctx, metrics};
+use web::Ctx;
 use workos::{Event, SignatureError, Signed, is_legacy, legacy_event};
 
 use crate::Deps;
@@ -58,12 +58,8 @@ async fn receive(deps: &Deps, ctx: &Ctx, request: Request, scim: bool) -> Result
     let body = whole(request.into_body()).await?;
     let signed = deps.verify(&signature, &body).await?;
     let parsed = if scim && is_legacy(&body) { legacy_event(&body, signed.at) } else { Event::parse(&body) };
-    let event = parsed.inspect_err(|_| deps.count("malformed", "other"))?;
-    let handled = deps.handle(&event).await.inspect_err(|refusal| {
-        let outcome = if matches!(refusal, Refusal::Unresolved) { "unresolved" } else { "failed" };
-        deps.count(outcome, event.kind.label());
-    })?;
-    deps.count(handled.outcome, event.kind.label());
+    let event = parsed.inspect_err(|_| deps.intake.count("malformed", "other"))?;
+    let handled = deps.intake.handle(&event).await?;
     let receipt =
         Receipt { event: event.id.as_str(), outcome: handled.outcome, reason: handled.reason.as_deref() };
     Ok(Json(receipt).into_response())
@@ -92,10 +88,5 @@ impl Deps {
             }
             verified => Ok(verified?),
         }
-    }
-
-    fn count(&self, outcome: &str, kind: &str) {
-        let dimensions = [("outcome", outcome), ("type", kind)];
-        self.shared.metrics().count_by_each(metrics::SCIM_SYNC, &dimensions);
     }
 }

@@ -204,6 +204,11 @@ pub(crate) fn public_keys() -> Key {
     Key::new("K#keys".into(), "KEYS")
 }
 
+/// Work that one runner at a time does.
+pub(crate) fn job(name: &str) -> Key {
+    Key::new(format!("W#{name}"), "JOB")
+}
+
 /// Pending login in the ephemeral table, by the SHA-256 of its state.
 pub(crate) fn login(state_hash: &str) -> AttributeValue {
     AttributeValue::S(format!("L#{state_hash}"))

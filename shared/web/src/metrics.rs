@@ -25,6 +25,14 @@ pub const WEBHOOK_REFUSED: &str = "webhook_refused";
 pub const DIRECTORY_MISMATCH: &str = "directory_mismatch";
 /// Warnings that the certificate of a connection runs out.
 pub const CERTIFICATE_DUE: &str = "certificate_due";
+/// Milliseconds since WorkOS's events were last read to their end.
+pub const CURSOR_AGE: &str = "events_cursor_age";
+/// What webhooks had missed and was put right; by `what`.
+pub const DRIFT_REPAIRED: &str = "drift_repaired";
+/// Comparisons of a directory that would end so many people's access that somebody has to agree first.
+pub const RECONCILE_HELD: &str = "reconcile_held";
+/// Events that WorkOS does not keep any more were never read.
+pub const EVENTS_LOST: &str = "events_lost";
 /// First requests of a process, as Powertools counts them.
 pub const COLD_START: &str = "ColdStart";
 
@@ -51,6 +59,11 @@ impl Metrics {
     /// One more, in total and under a dimension of its own.
     pub fn count_by(&self, name: &str, dimension: &str, value: &str) {
         self.write(name, "Count", json!(1), &[(dimension, value)]);
+    }
+
+    /// So many more, in total and under a dimension of its own.
+    pub fn add_by(&self, name: &str, amount: u64, dimension: &str, value: &str) {
+        self.write(name, "Count", json!(amount), &[(dimension, value)]);
     }
 
     /// One more, in total and under each of these dimensions by itself. The line has them all, so that a search in the

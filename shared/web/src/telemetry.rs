@@ -210,13 +210,15 @@ fn escaped(json: String) -> String {
 }
 
 /// Crates whose `INFO` is ours to read.
-const OWN: [&str; 14] = [
+const OWN: [&str; 16] = [
     "authorizer",
     "callback",
     "domain",
+    "intake",
     "login",
     "net",
     "outbox",
+    "reconcile",
     "sandbox",
     "scim",
     "session",

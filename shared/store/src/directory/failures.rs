@@ -8,7 +8,7 @@ use domain::{EventId, Timestamp};
 use super::seen::{SeenEvent, remembered_until};
 use crate::Store;
 use crate::error::{StoreError, failed};
-use crate::item::number;
+use crate::item::{Item, number};
 use crate::{keys, schema};
 
 impl Store {
@@ -32,17 +32,15 @@ impl Store {
             .send()
             .await
             .map_err(failed(operation))?;
-        let count = answer.attributes.and_then(|mut item| item.remove("n"));
-        count
-            .and_then(|n| n.as_n().ok().and_then(|n| n.parse().ok()))
-            .ok_or_else(|| StoreError::unreadable(operation, "the counter has no number"))
+        counted(operation, answer.attributes)
     }
 
-    /// Notes that an event came and could not be handled yet, and why. It may come again and be handled.
+    /// Notes that an event came and could not be handled yet, and why. It may come again and be handled. Says how often
+    /// it has failed.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn note_failure(&self, seen: &SeenEvent) -> Result<(), StoreError> {
+    pub async fn note_failure(&self, seen: &SeenEvent) -> Result<u64, StoreError> {
         let operation = "note failure of an event";
         let mut update = self
             .db
@@ -58,11 +56,19 @@ impl Store {
                 .expression_attribute_names(format!("#a{index}"), name)
                 .expression_attribute_values(format!(":a{index}"), value);
         }
-        update
+        let answer = update
             .update_expression(format!("ADD n :one SET {}", set.join(", ")))
+            .return_values(ReturnValue::UpdatedNew)
             .send()
             .await
             .map_err(failed(operation))?;
-        Ok(())
+        counted(operation, answer.attributes)
     }
+}
+
+fn counted(operation: &'static str, attributes: Option<Item>) -> Result<u64, StoreError> {
+    let count = attributes.and_then(|mut item| item.remove("n"));
+    count
+        .and_then(|n| n.as_n().ok().and_then(|n| n.parse().ok()))
+        .ok_or_else(|| StoreError::unreadable(operation, "the counter has no number"))
 }

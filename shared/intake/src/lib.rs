@@ -1,4 +1,4 @@
-//! What a genuine event comes to.
+//! What a genuine event comes to, whoever brings it: a webhook, the Events API, an operator.
 //!
 //! Everything that follows from it is written in one transaction with the mark that it was seen, so a delivery that
 //! breaks anywhere is either nothing or a duplicate the next time. What means nothing here is marked as well: nobody
@@ -7,31 +7,75 @@
 
 use domain::audit::{Actor, AuditAction, AuditContext, AuditEvent};
 use domain::directory::{DirectoryChange, Ignored, NoticeKind, Origin, Outcome};
-use domain::{OrganizationId, RngError, TenantChange, Timestamp};
-use store::{Cause, SeenEvent, StoreError, TenantEvent, TenantOutcome};
-use web::metrics;
-use workos::{CertificateDue, Event, Message, Unreadable};
+use domain::{Clock, OrganizationId, Rng, RngError, TenantChange, Timestamp};
+use store::{Applier, Cause, SeenEvent, Store, StoreError, TenantEvent, TenantOutcome};
+use web::{Metrics, metrics};
+use workos::{CertificateDue, ClientId, Event, Message, Unreadable};
 
-use crate::Deps;
-use crate::refusal::Refusal;
-
-/// Stable words for the metric, the answer and the record.
-#[derive(Debug)]
-pub(crate) struct Handled {
-    pub(crate) outcome: &'static str,
-    pub(crate) reason: Option<String>,
+/// Takes events. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    pub store: Store,
+    pub applier: Applier,
+    /// The environment whose events are taken; `None` where the events come from the environment itself.
+    pub client_id: Option<ClientId>,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub metrics: Metrics,
+    /// Where events come in, for the audit log: `webhook`.
+    pub place: &'static str,
 }
 
+/// Stable words for the metric, the answer and the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handled {
+    pub outcome: &'static str,
+    pub reason: Option<String>,
+}
+
+/// Why an event was not handled. It has to come again.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHandled {
+    #[error("the directory is not known and the event names no organization")]
+    Unresolved {
+        /// How often it has come in vain.
+        tries: u64,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub const APPLIED: &str = "applied";
+pub const DUPLICATE: &str = "duplicate";
 const IGNORED: &str = "ignored";
-const APPLIED: &str = "applied";
-const DUPLICATE: &str = "duplicate";
 const POISON: &str = "poison";
 
-impl Deps {
-    pub(crate) async fn handle(&self, event: &Event) -> Result<Handled, Refusal> {
-        let now = self.shared.clock().now();
+impl Intake {
+    /// What comes of an event; counted by outcome. `Ok` means that it is durable.
+    ///
+    /// # Errors
+    /// When it has to come again: nothing of it was written then, or, when an answer was lost, all of it.
+    pub async fn handle(&self, event: &Event) -> Result<Handled, NotHandled> {
+        let handled = self.decide(event).await;
+        let outcome = match &handled {
+            Ok(handled) => handled.outcome,
+            Err(NotHandled::Unresolved { .. }) => Outcome::Unresolved.as_str(),
+            Err(NotHandled::Store(_)) => "failed",
+        };
+        self.count(outcome, event.kind.label());
+        handled
+    }
+
+    /// Counts an event by what became of it. Both words are of our own.
+    pub fn count(&self, outcome: &str, kind: &str) {
+        self.metrics.count_by_each(metrics::SCIM_SYNC, &[("outcome", outcome), ("type", kind)]);
+    }
+
+    async fn decide(&self, event: &Event) -> Result<Handled, NotHandled> {
+        let now = self.clock.now();
         // Events of two WorkOS environments differ in nothing else: a secret pasted into the wrong stack shows here.
-        let elsewhere = event.client_id.as_deref().is_some_and(|id| id != self.settings.client_id.as_str());
+        let own = self.client_id.as_ref().map(ClientId::as_str);
+        let elsewhere = own.zip(event.client_id.as_deref()).is_some_and(|(own, named)| own != named);
         let handled = if elsewhere {
             self.ignore(event, "other_environment", now).await
         } else {
@@ -65,13 +109,13 @@ impl Deps {
         origin: &Origin,
         change: &DirectoryChange,
         now: Timestamp,
-    ) -> Result<Handled, Refusal> {
+    ) -> Result<Handled, NotHandled> {
         let kind = event.kind.as_str();
         let report = self.applier.apply_event(Some(kind), origin, change, &event.stamp(), now).await?;
         match report.outcome {
             Outcome::Unresolved => return self.postpone(event, origin, now).await,
             Outcome::Ignored(Ignored::OtherOrganization) => {
-                self.shared.metrics().count(metrics::DIRECTORY_MISMATCH);
+                self.metrics.count(metrics::DIRECTORY_MISMATCH);
                 tracing::warn!(
                     event.id = %event.id,
                     directory.id = %origin.directory,
@@ -100,7 +144,7 @@ impl Deps {
         organization: &OrganizationId,
         change: &TenantChange,
         now: Timestamp,
-    ) -> Result<Handled, Refusal> {
+    ) -> Result<Handled, NotHandled> {
         let told = TenantEvent {
             event: &event.id,
             kind: event.kind.as_str(),
@@ -116,7 +160,7 @@ impl Deps {
     }
 
     /// A certificate that runs out ends every login of a company on a known day: the alarm is the use of it.
-    async fn warn(&self, event: &Event, due: &CertificateDue, now: Timestamp) -> Result<Handled, Refusal> {
+    async fn warn(&self, event: &Event, due: &CertificateDue, now: Timestamp) -> Result<Handled, NotHandled> {
         let organization = match &due.organization {
             Some(organization) => Some(organization.clone()),
             None => self.store.organization_of(&due.connection).await?,
@@ -129,7 +173,7 @@ impl Deps {
         if !self.store.mark_event_with(&seen, audit.as_ref()).await? {
             return Ok(Handled { outcome: DUPLICATE, reason: None });
         }
-        self.shared.metrics().count(metrics::CERTIFICATE_DUE);
+        self.metrics.count(metrics::CERTIFICATE_DUE);
         tracing::warn!(
             connection.id = %due.connection,
             certificate.expired = due.expired,
@@ -155,13 +199,13 @@ impl Deps {
             ("expired", Some(due.expired.to_string())),
         ];
         Ok(AuditEvent {
-            id: self.shared.rng().ulid(now).map_err(random)?,
+            id: self.rng.ulid(now).map_err(random)?,
             organization: organization.clone(),
             action: AuditAction::ConnectionCertificateDue,
             actor: Actor::operator("workos"),
             session: None,
             context: AuditContext {
-                location: "webhook".to_owned(),
+                location: self.place.to_owned(),
                 user_agent: String::new(),
                 request_id: event.id.to_string(),
             },
@@ -173,15 +217,23 @@ impl Deps {
         })
     }
 
-    async fn ignore(&self, event: &Event, reason: &str, now: Timestamp) -> Result<Handled, Refusal> {
+    async fn ignore(&self, event: &Event, reason: &str, now: Timestamp) -> Result<Handled, NotHandled> {
         let seen = SeenEvent { reason: Some(reason.to_owned()), ..mark(event, IGNORED, now) };
         let first = self.store.mark_event(&seen).await?;
         let outcome = if first { IGNORED } else { DUPLICATE };
         Ok(Handled { outcome, reason: first.then(|| reason.to_owned()) })
     }
 
-    async fn poison(&self, event: &Event, why: Unreadable, now: Timestamp) -> Result<Handled, Refusal> {
-        let (kind, reason) = (event.kind.as_str(), why.as_str());
+    async fn poison(&self, event: &Event, why: Unreadable, now: Timestamp) -> Result<Handled, NotHandled> {
+        Ok(self.give_up(event, why.as_str(), now).await?)
+    }
+
+    /// Records an event that nothing can be made of. It is not tried again unless an operator replays it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_up(&self, event: &Event, reason: &str, now: Timestamp) -> Result<Handled, StoreError> {
+        let kind = event.kind.as_str();
         let seen = SeenEvent::poison(event.id.clone(), kind, reason, event.created_at, now);
         if !self.store.mark_event(&seen).await? {
             return Ok(Handled { outcome: DUPLICATE, reason: None });
@@ -197,20 +249,20 @@ impl Deps {
     }
 
     /// Nobody says yet whose directory it is. Noted, and to come again: by then the directory may have introduced itself.
-    async fn postpone(&self, event: &Event, origin: &Origin, now: Timestamp) -> Result<Handled, Refusal> {
+    async fn postpone(&self, event: &Event, origin: &Origin, now: Timestamp) -> Result<Handled, NotHandled> {
         let note = SeenEvent {
             reason: Some("directory_unknown".to_owned()),
             directory: Some(origin.directory.clone()),
             ..mark(event, Outcome::Unresolved.as_str(), now)
         };
-        self.store.note_failure(&note).await?;
-        Err(Refusal::Unresolved)
+        let tries = self.store.note_failure(&note).await?;
+        Err(NotHandled::Unresolved { tries })
     }
 
     /// From the moment of the event to now, when its effect is written (R58).
     fn measure_lag(&self, event: &Event) {
-        let lag = self.shared.clock().now().since(event.created_at);
-        self.shared.metrics().millis(metrics::DEPROVISION_LAG, lag);
+        let lag = self.clock.now().since(event.created_at);
+        self.metrics.millis(metrics::DEPROVISION_LAG, lag);
     }
 }
 
