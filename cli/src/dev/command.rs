@@ -70,6 +70,7 @@ pub async fn run(args: &DevArgs, vars: Vars) -> Result<(), CommandError> {
         tenants: !args.deps_only,
         settings: args.settings.iter().cloned().collect::<BTreeMap<_, _>>(),
         background_deliveries: true,
+        reconcile: true,
         log: true,
         ..Options::in_memory()
     })

@@ -15,6 +15,7 @@ pub mod fixtures;
 pub mod gateway;
 mod outbox;
 mod parts;
+mod reconcile;
 mod secrets;
 mod settings;
 pub mod template;
@@ -94,6 +95,8 @@ pub struct Options {
     pub metrics: Sink,
     /// Webhooks that were not accepted, or are late, are sent when it is time. Tests ask the sandbox for them instead.
     pub background_deliveries: bool,
+    /// Reconcile by schedule. Tests call the function instead.
+    pub reconcile: bool,
     /// Write log lines and metrics of the functions to a file in the data directory instead. One stack of a process may.
     pub log: bool,
 }
@@ -119,6 +122,7 @@ impl Options {
             rng: Rng::system(),
             metrics: Sink::Discard,
             background_deliveries: false,
+            reconcile: false,
             log: false,
         }
     }
@@ -182,6 +186,8 @@ pub struct Running {
     pub secrets: LocalSecrets,
     /// The signing keys, for the verbs that rotate and revoke them.
     pub keys: Keys,
+    /// The function that no route leads to.
+    pub reconcile: ::reconcile::Deps,
     /// Copies of the sample events with fixtures in them, where there is a data directory.
     pub events: Option<PathBuf>,
     /// The outbox function behind the table's stream, where the functions are.
@@ -339,6 +345,13 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         idle,
     });
     let mut outbox = None;
+    let mut reconciling = ::reconcile::Deps::new(&vars, &platform)?;
+    if !options.reconcile {
+        reconciling = reconciling.hurried();
+    }
+    if options.reconcile && app.is_some() {
+        servers.push(reconcile::schedule(reconciling.clone(), stopped.clone()));
+    }
     if let Some(app) = app {
         let secrets = Secrets::new(&platform.aws, platform.clock.clone());
         let secret = Secret::new(secrets, APP_WEBHOOK_SECRET, WebhookSecrets::parse);
@@ -372,6 +385,7 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
         keys,
         events,
         outbox,
+        reconcile: reconciling,
         seeder,
         stop,
         servers,

@@ -108,14 +108,13 @@ pub struct DirectoryReport {
 }
 
 /// One run of a comparison.
-struct Run<'a> {
+struct Run {
     origin: Origin,
     organization: OrganizationId,
     listing: Listing,
     confirm: Option<u64>,
     held: Option<Held>,
     time: Deadline,
-    progress: &'a mut (dyn FnMut(&Listing) + Send),
 }
 
 impl Listing {
@@ -157,7 +156,7 @@ fn few(active: u64) -> u64 {
     (active / 20).max(FEW)
 }
 
-impl Run<'_> {
+impl Run {
     /// Whether so many may lose their access.
     fn agreed(&mut self, would_end: u64, active: u64) -> bool {
         let allowed = few(active).max(self.confirm.unwrap_or(0));
@@ -210,8 +209,8 @@ impl Reconciler {
                 organization: Some(organization.clone()),
                 source: DirectorySource::Dsync,
             };
-            let mut run = Run { origin, organization, listing, confirm, held: None, time, progress };
-            let stop = self.go_on(&mut hold, &mut run, entry, known).await;
+            let mut run = Run { origin, organization, listing, confirm, held: None, time };
+            let stop = self.go_on(&mut hold, &mut run, (entry, known), progress).await;
             self.told(&run);
             match stop {
                 Err(trouble) if trouble.is_later() => Ok((Stop::Later, run.listing.counts, run.held)),
@@ -225,7 +224,7 @@ impl Reconciler {
         Ok(DirectoryReport { stop, counts, held })
     }
 
-    fn told(&self, run: &Run<'_>) {
+    fn told(&self, run: &Run) {
         let directory = &run.origin.directory;
         if let Some(held) = run.held {
             self.intake.metrics.count(metrics::RECONCILE_HELD);
@@ -273,9 +272,9 @@ impl Reconciler {
     async fn go_on(
         &self,
         hold: &mut Hold,
-        run: &mut Run<'_>,
-        entry: Option<DirectoryEntry>,
-        known: Option<Directory>,
+        run: &mut Run,
+        (entry, known): (Option<DirectoryEntry>, Option<Directory>),
+        progress: &mut (dyn FnMut(&Listing) + Send),
     ) -> Result<Stop, Trouble> {
         if let Some(stop) = self.directory_itself(run, entry, known).await? {
             self.store().step_job(hold, &run.listing, self.now().plus(LEASE)).await?;
@@ -317,7 +316,7 @@ impl Reconciler {
             if !self.store().step_job(hold, &run.listing, self.now().plus(LEASE)).await? {
                 return Ok(Stop::TakenOver);
             }
-            (run.progress)(&run.listing);
+            progress(&run.listing);
         }
     }
 
@@ -336,7 +335,7 @@ impl Reconciler {
     /// The directory introduces itself, or is gone: then all its people would lose their access at once.
     async fn directory_itself(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         entry: Option<DirectoryEntry>,
         known: Option<Directory>,
     ) -> Result<Option<Stop>, Trouble> {
@@ -372,7 +371,7 @@ impl Reconciler {
     }
 
     /// Applies what was listed, a few at a time. Gives the number of those that changed something.
-    async fn apply_all(&self, run: &Run<'_>, changes: Vec<DirectoryChange>) -> Result<u64, Trouble> {
+    async fn apply_all(&self, run: &Run, changes: Vec<DirectoryChange>) -> Result<u64, Trouble> {
         let (stamp, now) = (run.listing.stamp(), self.now());
         let mut changed = 0;
         let mut open = changes.into_iter();

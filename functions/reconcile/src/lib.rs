@@ -149,7 +149,7 @@ impl Deps {
         reader.finish(deps)
     }
 
-    /// As it is, and without waiting for anything: for tests and the local stack, whose WorkOS is theirs alone.
+    /// Without waiting for anything: for tests, whose WorkOS is theirs alone.
     #[must_use]
     pub fn hurried(self) -> Self {
         Self { patience: Duration::from_secs(5), pace: Duration::ZERO, ..self }

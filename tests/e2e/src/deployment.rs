@@ -26,6 +26,7 @@ pub struct Deployment {
     gateway: Gateway,
     functions: BTreeMap<String, Router>,
     pub authorizer: authorizer::Deps,
+    pub reconcile: reconcile::Deps,
 }
 
 impl Deployment {
@@ -53,6 +54,7 @@ impl Deployment {
         let session = session::Deps::new(&vars, &platform).expect("good settings");
         let authorizer = authorizer::Deps::new(&vars, &platform).expect("good settings");
         let scim = scim::Deps::new(&vars, &platform).expect("good settings");
+        let reconcile = reconcile::Deps::new(&vars, &platform).expect("good settings").hurried();
         tokio::join!(callback.prefetch(), session.prefetch(), scim.prefetch());
         let functions = BTreeMap::from([
             ("login".to_owned(), web::layers(login::router(&login), login.shared())),
@@ -65,7 +67,7 @@ impl Deployment {
         let domain = stack.origin().replace("http://", "");
         let rng = domain::Rng::system();
         let gateway = Gateway::new(domain, routes, functions.clone(), stack.clock.clone(), rng);
-        Self { gateway, functions, authorizer }
+        Self { gateway, functions, authorizer, reconcile }
     }
 
     /// One function's router inside its layers, for events.

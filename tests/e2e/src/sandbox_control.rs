@@ -78,6 +78,41 @@ impl SandboxControl {
         self.post("organizations", change).await;
     }
 
+    /// `{"webhook": null, "directory_requests_per_second": null, …}`.
+    pub async fn settings(&self, change: Value) {
+        self.post("settings", change).await;
+    }
+
+    /// An event of any type, with any data.
+    pub async fn event(&self, kind: &str, data: Value) -> Value {
+        self.post("events", json!({ "event": kind, "data": data })).await
+    }
+
+    /// What an administrator does in a directory: `{"action": "hire", "email", …}`.
+    pub async fn directory(&self, errand: Value) -> Value {
+        self.post("directory", errand).await
+    }
+
+    /// A list of WorkOS's API, page by page.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let url = format!("{}{path}{join}limit=100&order=asc{after}", self.base);
+            let sent = self.http.get(url).bearer_auth(sandbox::DEFAULT_API_KEY).send().await;
+            let text = sent.expect("the sandbox answers").text().await.expect("the sandbox answers");
+            let page: Value = serde_json::from_str(&text).expect("a list");
+            all.extend(page["data"].as_array().expect("a list").iter().cloned());
+            match page["list_metadata"]["after"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return all,
+            }
+        }
+    }
+
     /// What arrived since [`SandboxControl::forget`], oldest first.
     pub async fn requests(&self) -> Vec<Arrived> {
         let answer = self.call(Method::GET, "requests", None).await;

@@ -31,7 +31,7 @@ impl Reconciler {
     /// One page of groups.
     pub(super) async fn list_groups(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         after: Option<DirectoryGroupId>,
     ) -> Result<ListingStep, Trouble> {
         let of = GroupsOf::Directory(&run.origin.directory);
@@ -50,7 +50,7 @@ impl Reconciler {
     /// One page of our own groups: those that were not listed are gone.
     pub(super) async fn end_groups(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         after: Option<String>,
     ) -> Result<ListingStep, Trouble> {
         let (organization, directory) = (&run.organization, &run.origin.directory);
@@ -73,7 +73,7 @@ impl Reconciler {
     /// The next page of the members of the group in hand, or the next group.
     pub(super) async fn compare_members(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         done: Option<String>,
         group: Option<Group>,
     ) -> Result<ListingStep, Trouble> {
@@ -86,7 +86,7 @@ impl Reconciler {
         }
     }
 
-    async fn next_group(&self, run: &Run<'_>, mut done: Option<String>) -> Result<ListingStep, Trouble> {
+    async fn next_group(&self, run: &Run, mut done: Option<String>) -> Result<ListingStep, Trouble> {
         let (organization, directory) = (&run.organization, &run.origin.directory);
         loop {
             let now = self.now();
@@ -105,7 +105,7 @@ impl Reconciler {
 
     async fn list_members(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         done: Option<String>,
         id: DirectoryGroupId,
         listed: Option<DirectoryUserId>,
@@ -136,7 +136,7 @@ impl Reconciler {
 
     async fn end_members(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         done: Option<String>,
         id: DirectoryGroupId,
         listed: Option<DirectoryUserId>,

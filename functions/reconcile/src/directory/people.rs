@@ -11,7 +11,7 @@ impl Reconciler {
     /// One page of people. Who is listed as not active is left for the end, where everybody who loses access is counted.
     pub(super) async fn list_people(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         after: Option<DirectoryUserId>,
     ) -> Result<ListingStep, Trouble> {
         self.breathe().await;
@@ -29,7 +29,7 @@ impl Reconciler {
     }
 
     /// Whether so many as are missing in the list may lose their access. `None` when somebody has to agree first.
-    pub(super) async fn check(&self, run: &mut Run<'_>) -> Result<Option<ListingStep>, Trouble> {
+    pub(super) async fn check(&self, run: &mut Run) -> Result<Option<ListingStep>, Trouble> {
         let (mut active, mut would_end, mut after) = (0, 0, None);
         loop {
             let page = self.own_people(run, after.as_deref()).await?;
@@ -49,7 +49,7 @@ impl Reconciler {
     /// access than was agreed to.
     pub(super) async fn end_people(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run,
         after: Option<String>,
     ) -> Result<Option<ListingStep>, Trouble> {
         let page = self.own_people(run, after.as_deref()).await?;
@@ -91,7 +91,7 @@ impl Reconciler {
     }
 
     /// How many people of the directory are active here.
-    pub(super) async fn active(&self, run: &Run<'_>) -> Result<u64, Trouble> {
+    pub(super) async fn active(&self, run: &Run) -> Result<u64, Trouble> {
         let (mut active, mut after) = (0, None);
         loop {
             let page = self.own_people(run, after.as_deref()).await?;
@@ -106,7 +106,7 @@ impl Reconciler {
 
     async fn own_people(
         &self,
-        run: &Run<'_>,
+        run: &Run,
         after: Option<&str>,
     ) -> Result<store::ItemPage<DirectoryUser>, Trouble> {
         let (organization, directory) = (&run.organization, &run.origin.directory);

@@ -28,6 +28,7 @@ mod logs;
 mod outage;
 mod payloads;
 mod policies;
+mod reconcile;
 mod reload;
 mod requirements;
 mod return_to;
