@@ -108,7 +108,8 @@ class Descriptions(unittest.TestCase):
         # Faults and resets are what they are for; they would spoil the other answers.
         out = [f"--exclude-operation-id={name}" for name in ("setFault", "setAuto", "changeSettings")]
         key = ["-H", "Authorization: Bearer sk_test_sandbox"]
-        self.fuzz("openapi-sandbox.yaml", self.stack.sandbox, *key, *out)
+        # An initial sync of 50,000 people is not for a fuzzer to wait for.
+        self.fuzz("openapi-sandbox.yaml", self.stack.sandbox, *key, *out, "--exclude-operation-id=changeDirectory")
         self.fuzz("openapi-sandbox.yaml", self.stack.sandbox, *[name.replace("exclude", "include") for name in out])
         request("POST", f"{self.stack.sandbox}/_sandbox/reset", {}, "{}")
 

@@ -283,11 +283,12 @@ pub(crate) async fn change(State(sandbox): State<Sandbox>, verb: Verb<Errand>) -
     }
     let (done, post) = {
         let mut state = sandbox.state();
-        let done = act(errand, &sandbox, &mut state).map_err(|error| match &error {
+        let mut done = act(errand, &sandbox, &mut state).map_err(|error| match &error {
             NotDone::Because(why) => verb.refuse(why),
             NotDone::Rng(_) | NotDone::Id => verb.broken(&error),
         })?;
-        let post = state.record(done.news.clone(), sandbox.pen()).map_err(|error| verb.broken(&error))?;
+        let news = std::mem::take(&mut done.news);
+        let post = state.record(news, sandbox.pen()).map_err(|error| verb.broken(&error))?;
         (done, post)
     };
     // A page does not wait for ten thousand.

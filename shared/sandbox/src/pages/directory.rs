@@ -19,7 +19,7 @@ use crate::events::{Event, Standing};
 use crate::model::Organization;
 use crate::state::{Sandbox, Settings};
 
-const PEOPLE: usize = 25;
+const PEOPLE: usize = 15;
 const GROUPS: usize = 12;
 const LEAVERS: usize = 10;
 const DELIVERIES: usize = 25;
