@@ -6,6 +6,7 @@
 
 mod bulk;
 mod endpoints;
+mod groups;
 mod objects;
 mod roll;
 mod seed;

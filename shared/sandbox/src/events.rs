@@ -184,6 +184,12 @@ impl Journal {
         self.numbers.get(id).copied()
     }
 
+    /// Those after this one, oldest first.
+    pub(crate) fn after_number(&self, number: Option<u64>) -> impl Iterator<Item = &Event> {
+        let start = number.map_or(0, |number| self.index(number).map_or(0, |index| index + 1));
+        self.events.range(start.min(self.events.len())..)
+    }
+
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.events.iter()
     }

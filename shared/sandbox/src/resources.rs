@@ -54,7 +54,7 @@ async fn organizations(
             && found(&organization.name, filter.search.as_deref())
     };
     let listed = state.world.organizations().filter(wanted);
-    let items = listed.map(|known| (known.id.to_string(), known)).collect();
+    let items = listed.map(|known| (known.id.as_str(), known)).collect();
     Ok(Json(paging.page_of(items, |known| organization_json(known, &state.settings))?))
 }
 
@@ -91,7 +91,7 @@ async fn connections(
             && found(&connection.name, filter.search.as_deref())
     };
     let listed = world.connections.iter().filter(wanted);
-    let items = listed.map(|known| (known.id.to_string(), known)).collect();
+    let items = listed.map(|known| (known.id.as_str(), known)).collect();
     Ok(Json(paging.page_of(items, |known| connection_json(world, known))?))
 }
 

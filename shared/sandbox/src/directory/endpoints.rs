@@ -67,7 +67,7 @@ async fn directories(
             && filter.domain.as_ref().is_none_or(has)
             && filter.search.as_ref().is_none_or(named)
     };
-    let items = world.directories.iter().filter(wanted).map(|known| (known.id.to_string(), known)).collect();
+    let items = world.directories.iter().filter(wanted).map(|known| (known.id.as_str(), known)).collect();
     Ok(Json(paging.page_of(items, |known| directory_json(world, known))?))
 }
 
@@ -152,7 +152,7 @@ async fn users(
     let items = directories
         .flat_map(|directory| directory.users.iter().map(move |user| (directory, user)))
         .filter(|(_, user)| wanted(user))
-        .map(|(directory, user)| (user.id.to_string(), (directory, user)))
+        .map(|(directory, user)| (user.id.as_str(), (directory, user)))
         .collect();
     Ok(Json(paging.page_of(items, |(directory, user)| listed_user(directory, user))?))
 }
@@ -192,7 +192,7 @@ async fn groups(
         .filter(|known| filter.directory.as_deref().is_none_or(|id| known.id.as_str() == id))
         .flat_map(|directory| directory.groups.iter().map(move |group| (directory, group)))
         .filter(|(_, group)| user.as_ref().is_none_or(|user| group.members.contains(user)))
-        .map(|(directory, group)| (group.id.to_string(), (directory, group)))
+        .map(|(directory, group)| (group.id.as_str(), (directory, group)))
         .collect();
     Ok(Json(paging.page_of(items, |(directory, group)| group_json(directory, group))?))
 }

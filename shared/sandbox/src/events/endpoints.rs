@@ -181,8 +181,32 @@ async fn list(
             })
             && (start..=end).contains(&event.created_at)
     };
-    let mut found: Vec<&Event> = journal.iter().filter(shown).collect();
     let newest_first = state.settings.events_obey_order && descending;
+    let (found, more) = match (before, newest_first) {
+        (None, false) => {
+            let mut found: Vec<&Event> = journal.after_number(after).filter(shown).take(limit + 1).collect();
+            let more = found.len() > limit;
+            found.truncate(limit);
+            (found, more)
+        }
+        _ => {
+            let found: Vec<&Event> = journal.iter().filter(shown).collect();
+            around(found, newest_first, after, before, limit)
+        }
+    };
+    let next = found.last().filter(|_| more).map(|event| event.id.clone());
+    let data: Vec<Value> = found.iter().filter_map(|event| serde_json::from_str(&event.body).ok()).collect();
+    Ok(Json(json!({ "object": "list", "data": data, "list_metadata": { "after": next } })))
+}
+
+/// The page that a cursor means where the whole list has to be looked at, and whether something comes after it.
+fn around(
+    mut found: Vec<&Event>,
+    newest_first: bool,
+    after: Option<u64>,
+    before: Option<u64>,
+    limit: usize,
+) -> (Vec<&Event>, bool) {
     if newest_first {
         found.reverse();
     }
@@ -198,7 +222,5 @@ async fn list(
     }
     let more = found.len() > limit || (before.is_some() && !found.is_empty());
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|event| event.id.clone());
-    let data: Vec<Value> = found.iter().filter_map(|event| serde_json::from_str(&event.body).ok()).collect();
-    Ok(Json(json!({ "object": "list", "data": data, "list_metadata": { "after": next } })))
+    (found, more)
 }
