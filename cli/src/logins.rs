@@ -5,12 +5,14 @@
 
 pub mod args;
 mod command;
+mod words;
 
 use domain::login_trace::{Explanation, LoginTrace, explain};
 use domain::{OrganizationId, Timestamp};
 use store::{Store, StoreError};
 
 pub use command::{LoginsCommandError, run};
+pub use words::story;
 
 /// A trace with its explanation.
 #[derive(Debug)]
@@ -25,7 +27,8 @@ impl From<LoginTrace> for Explained {
     }
 }
 
-/// The login that a reference belongs to: the request id of an error page, or the id of the trace itself.
+/// The login that a reference belongs to: the request id of an error page, or the id of the trace itself. Where a tenant
+/// is given, a login of another tenant is not found (R47).
 ///
 /// # Errors
 /// When the database does not answer.
@@ -36,7 +39,8 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<Explained>, StoreError> {
     if let Some(trace) = store.trace_of_request(reference, now).await? {
-        return Ok(Some(trace.into()));
+        let meant = tenant.is_none() || trace.organization.as_ref() == tenant;
+        return Ok(meant.then(|| trace.into()));
     }
     let Some(started) = moment_of(reference) else { return Ok(None) };
     let trace = store.trace(tenant, started, reference, now).await?;

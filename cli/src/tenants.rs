@@ -12,6 +12,7 @@ mod health;
 pub mod import;
 mod moves;
 mod portal;
+mod progress;
 mod settings;
 mod sync;
 pub(crate) mod words;
@@ -28,7 +29,7 @@ use workos::{ApiKey, Client, Kind};
 use crate::operator;
 
 pub use command::{TenantsCommandError, run};
-pub use create::{CreateError, NewTenant};
+pub use create::{CreateError, Created, NewTenant};
 pub use health::{Check, HealthReport, Severity};
 pub use moves::{MatchBy, MoveError, MovePlan, MoveReport};
 pub use portal::PortalError;

@@ -31,6 +31,19 @@ pub(crate) fn somebody_is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// A text that somebody else wrote, such as a company's name: without what would command the terminal.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// Goes on only with leave: `--yes`, or a yes at the terminal. `false` when there is neither.
+pub(crate) fn confirmed(question: &str, yes: bool) -> io::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    Ok(somebody_is_there() && matches!(ask(&format!("{question} [y/N] "))?.as_str(), "y" | "Y" | "yes"))
+}
+
 /// Asks for a secret without an echo.
 pub(crate) fn ask_secret(question: &str) -> io::Result<SecretString> {
     let terminal = Term::stderr();
@@ -100,6 +113,11 @@ mod tests {
         assert_eq!(utc(Timestamp::from_millis(1_764_059_400_093)), "2025-11-25 08:30:00 UTC");
         let spans = [0, 598, 7200, 93_600].map(|seconds| span(Duration::from_secs(seconds)));
         assert_eq!(spans, ["0 s", "9 min 58 s", "2 h 0 min", "1 d 2 h"]);
+    }
+
+    #[test]
+    fn foreign_text_does_not_command_the_terminal() {
+        assert_eq!(plain("Acme\u{1b}[2J\r\n Corp"), "Acme[2J Corp");
     }
 
     #[tokio::test]

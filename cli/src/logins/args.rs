@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use domain::EmailAddress;
 
 use crate::args::DeploymentArgs;
 
 /// What became of logins, for fourteen days.
 #[derive(Debug, Subcommand)]
 pub enum LoginsVerb {
-    /// List the logins of a tenant, newest first
+    /// List logins, newest first
     List(ListArgs),
     /// Tell one login step by step: why did it fail, and what helps?
     Show(ShowArgs),
@@ -19,9 +20,13 @@ pub enum LoginsVerb {
 pub struct ListArgs {
     #[command(flatten)]
     pub deployment: DeploymentArgs,
-    /// Organization id or slug [default: logins whose tenant was never known]
+    /// Logins of this tenant, by organization id or slug [default: logins whose tenant was never known]
     #[arg(long, value_name = "ORG")]
-    pub tenant: Option<String>,
+    pub organization: Option<String>,
+    /// Only logins of this person; without --organization at every tenant that verified the address's domain. Traces
+    /// keep an address as a…@acme.com, so others with the same first letter are among them
+    #[arg(long, value_name = "ADDRESS", value_parser = email)]
+    pub email: Option<EmailAddress>,
     /// Only logins that failed
     #[arg(long)]
     pub failed: bool,
@@ -40,9 +45,13 @@ pub struct ShowArgs {
     pub reference: String,
     #[command(flatten)]
     pub deployment: DeploymentArgs,
-    /// With the id of a login: its tenant
+    /// Only if it was a login of this tenant; needed with the id of a login whose tenant is known
     #[arg(long, value_name = "ORG")]
-    pub tenant: Option<String>,
+    pub organization: Option<String>,
+}
+
+fn email(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::parse(text).map_err(|why| why.to_string())
 }
 
 pub(crate) fn span(text: &str) -> Result<Duration, String> {

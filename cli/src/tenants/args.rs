@@ -18,7 +18,7 @@ use crate::args::DeploymentArgs;
 /// The customers of a deployment.
 #[derive(Debug, Subcommand)]
 pub enum TenantsVerb {
-    /// Make an organization at WorkOS and store it as a tenant
+    /// Make an organization at WorkOS and store it as a tenant; typed twice it makes one
     Create(CreateArgs),
     /// List tenants, or those that verified a domain
     List(ListArgs),
@@ -30,7 +30,7 @@ pub enum TenantsVerb {
     Import(ImportArgs),
     /// Change a tenant's login address, labels, branding and policy
     Set(Box<SetArgs>),
-    /// Say what keeps a customer's people from signing in, today or soon
+    /// Say what keeps a customer's people from signing in, today or soon; fails where they cannot
     Health(HealthArgs),
     /// Open a customer's set-up pages at WorkOS; the link lives for five minutes
     PortalLink(PortalLinkArgs),
@@ -96,6 +96,9 @@ pub struct SyncArgs {
     /// Close tenants whose organization is gone at WorkOS: nobody enters, and their sessions end
     #[arg(long)]
     pub close: bool,
+    /// Do not ask before something is closed
+    #[arg(long, requires = "close")]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +199,9 @@ pub struct HealthArgs {
     /// Every tenant
     #[arg(long, conflicts_with = "tenants")]
     pub all: bool,
+    /// Fail also where people can sign in and something is to be done
+    #[arg(long)]
+    pub strict: bool,
 }
 
 #[derive(Debug, Args)]
@@ -262,6 +268,9 @@ pub struct MoveArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not ask before people are moved
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

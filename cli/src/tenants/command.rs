@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use domain::OrganizationId;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use store::{StoreError, TenantRecord};
+use tokio::task::{JoinError, JoinSet};
 use web::Vars;
 
 use super::args::{
@@ -16,14 +16,18 @@ use super::args::{
 };
 use super::import::{Import, ImportError, InputError};
 use super::moves::MovePlan;
+use super::progress::Bar;
 use super::settings::Change;
 use super::{
-    CreateError, FindError, MoveError, NewTenant, PortalError, SettingsError, Severity, SyncError, words,
+    CreateError, Created, FindError, MoveError, MoveReport, NewTenant, PortalError, SettingsError, Severity,
+    SyncError, SyncReport, words,
 };
-use crate::desk::{self, DeskError};
-use crate::terminal::{note, say, say_json, somebody_is_there};
+use crate::desk::{self, Desk, DeskError};
+use crate::terminal::{confirmed, note, say, say_json, somebody_is_there};
 
 const LIST_PAGE: u16 = 200;
+/// Tenants that are looked at together: WorkOS is asked three times about each.
+const AT_A_TIME: usize = 8;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Problems of an import file that are printed; the JSON has all of them.
 const MOST_PROBLEMS: usize = 100;
@@ -57,8 +61,12 @@ pub enum TenantsCommandError {
     BadLines(usize),
     #[error("{failed} of {rows} rows failed; run the same command again to try them once more")]
     FailedRows { failed: usize, rows: usize },
-    #[error("{0} of the tenants need attention now")]
-    Unhealthy(usize),
+    #[error("{0} of {1} tenants are not well")]
+    Unhealthy(usize, usize),
+    #[error("not done: nobody said yes; run it at a terminal, or with --yes")]
+    NotConfirmed,
+    #[error("the look at a tenant broke off: {0}")]
+    Task(#[from] JoinError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the terminal: {0}")]
@@ -92,16 +100,25 @@ async fn create(args: &CreateArgs, vars: &Vars) -> Result<(), TenantsCommandErro
         external_id: args.external_id.clone(),
         settings: Change { slug: args.slug.clone().map(Some), ..Change::default() },
     };
-    let record = desk.tenants.create(&new).await?;
+    let Created { record, existed } = desk.tenants.create(&new).await?;
     if args.deployment.json {
-        say_json(&words::json(&record))?;
+        let mut line = words::json(&record);
+        if let Some(line) = line.as_object_mut() {
+            line.insert("existed".to_owned(), existed.into());
+        }
+        say_json(&line)?;
         return Ok(());
     }
     say(&words::show(&record, desk.public_url.as_deref()))?;
-    note(&format!(
-        "\nNext, let the customer connect their identity provider:\n  vestibule tenants portal-link {} {}",
-        record.tenant.organization, desk.flags
-    ))?;
+    if existed {
+        note("\nIt was at WorkOS already; nothing was made there.")?;
+    }
+    if record.tenant.connections.is_empty() {
+        note(&format!(
+            "\nNext, let the customer connect their identity provider:\n  vestibule tenants portal-link {} {}",
+            record.tenant.organization, desk.flags
+        ))?;
+    }
     Ok(())
 }
 
@@ -155,22 +172,44 @@ async fn sync(args: &SyncArgs, vars: &Vars) -> Result<(), TenantsCommandError> {
     let desk = desk::open(&args.deployment, vars).await?;
     let bar = Bar::new("tenants");
     let mut progress = |done, all| bar.at(done, all);
-    let report = if args.tenants.is_empty() {
-        desk.tenants.sync_all(args.close, &mut progress).await
+    let mut organizations = Vec::new();
+    for name in &args.tenants {
+        organizations.push(desk.tenants.organization(name).await?);
+    }
+    let report = if organizations.is_empty() {
+        desk.tenants.sync_all(false, &mut progress).await
     } else {
-        let mut organizations = Vec::new();
-        for name in &args.tenants {
-            organizations.push(desk.tenants.organization(name).await?);
-        }
-        desk.tenants.sync(&organizations, args.close, &mut progress).await
+        desk.tenants.sync(&organizations, false, &mut progress).await
     };
     bar.end();
-    let report = report?;
+    let mut report = report?;
+    if args.close {
+        close(&desk, args, &mut report).await?;
+    }
     if args.deployment.json {
         say_json(&report)?;
     } else {
         say(&words::synced(&report))?;
     }
+    Ok(())
+}
+
+/// Closes the tenants that are gone at WorkOS, once somebody has read which.
+async fn close(desk: &Desk, args: &SyncArgs, report: &mut SyncReport) -> Result<(), TenantsCommandError> {
+    let gone: Vec<OrganizationId> = report.open_and_gone().cloned().collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    if !args.yes {
+        note("Gone at WorkOS; closing them lets nobody in and ends their sessions:")?;
+        for organization in &gone {
+            note(&format!("  {organization}"))?;
+        }
+    }
+    if !confirmed(&format!("Close {}?", gone.len()), args.yes)? {
+        return Err(TenantsCommandError::NotConfirmed);
+    }
+    report.closed(&desk.tenants.sync(&gone, true, &mut |_, _| {}).await?);
     Ok(())
 }
 
@@ -257,25 +296,33 @@ async fn health(args: &HealthArgs, vars: &Vars) -> Result<(), TenantsCommandErro
                 break;
             }
         }
-        records.sort_by(|one, other| one.tenant.name.cmp(&other.tenant.name));
     }
     for name in &args.tenants {
         records.push(desk.tenants.find(name).await?);
     }
     let bar = Bar::new("tenants");
     let mut reports = Vec::new();
-    for record in &records {
-        reports.push(desk.tenants.health(record).await);
-        bar.at(reports.len(), Some(records.len()));
+    for some in records.chunks(AT_A_TIME) {
+        let mut looks = JoinSet::new();
+        for record in some {
+            let (tenants, record) = (desk.tenants.clone(), record.clone());
+            looks.spawn(async move { tenants.health(&record).await });
+        }
+        while let Some(report) = looks.join_next().await {
+            reports.push(report?.with_flags(&desk.flags));
+            bar.at(reports.len(), Some(records.len()));
+        }
     }
     bar.end();
-    let broken = reports.iter().filter(|report| report.severity == Severity::Broken).count();
+    reports.sort_by(|one, other| (&one.name, &one.organization).cmp(&(&other.name, &other.organization)));
+    let unwell = if args.strict { Severity::Attention } else { Severity::Broken };
+    let broken = reports.iter().filter(|report| report.severity >= unwell).count();
     if args.deployment.json {
         say_json(&json!({ "tenants": reports }))?;
     } else {
         say(&words::health(&reports))?;
     }
-    if broken == 0 { Ok(()) } else { Err(TenantsCommandError::Unhealthy(broken)) }
+    if broken == 0 { Ok(()) } else { Err(TenantsCommandError::Unhealthy(broken, reports.len())) }
 }
 
 async fn portal_link(args: &PortalLinkArgs, vars: &Vars) -> Result<(), TenantsCommandError> {
@@ -308,17 +355,25 @@ fn opened(url: &str) -> bool {
 async fn move_connection(args: &MoveArgs, vars: &Vars) -> Result<(), TenantsCommandError> {
     let desk = desk::open(&args.deployment, vars).await?;
     let record = desk.tenants.find(&args.tenant).await?;
-    let plan = MovePlan {
+    let mut plan = MovePlan {
         from: args.from.clone(),
         to: args.to.clone(),
         matched_by: args.matched_by.into(),
-        dry_run: args.dry_run,
+        dry_run: true,
         grants_last: DAY * args.days.into(),
     };
-    let bar = Bar::new("people");
-    let report = desk.tenants.move_connection(&record, &plan, &mut |done, all| bar.at(done, all)).await;
-    bar.end();
-    let report = report?;
+    let mut report = moved(&desk, &record, &plan).await?;
+    if !args.dry_run && report.moved > 0 {
+        if !args.yes {
+            note(&words::moved(&report))?;
+        }
+        let question = format!("Let {} people keep their accounts at {}?", report.moved, args.to);
+        if !confirmed(&question, args.yes)? {
+            return Err(TenantsCommandError::NotConfirmed);
+        }
+        plan.dry_run = false;
+        report = moved(&desk, &record, &plan).await?;
+    }
     if args.deployment.json {
         say_json(&report)?;
     } else {
@@ -327,36 +382,13 @@ async fn move_connection(args: &MoveArgs, vars: &Vars) -> Result<(), TenantsComm
     Ok(())
 }
 
-/// Progress: a bar at a terminal, a line for every thousand elsewhere.
-struct Bar {
-    bar: ProgressBar,
-    what: &'static str,
-}
-
-impl Bar {
-    fn new(what: &'static str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("  {wide_bar} {pos}/{len} {msg} ({eta} left)") {
-            bar.set_style(style);
-        }
-        bar.set_message(what);
-        Self { bar, what }
-    }
-
-    fn at(&self, done: usize, all: Option<usize>) {
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        if let Some(all) = all {
-            self.bar.set_length(number(all));
-        }
-        self.bar.set_position(number(done));
-        if self.bar.is_hidden() && done.is_multiple_of(1000) {
-            let of = all.map(|all| format!(" of {all}")).unwrap_or_default();
-            // A line that cannot be written is no reason to stop.
-            drop(note(&format!("  {done}{of} {}", self.what)));
-        }
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
-    }
+async fn moved(
+    desk: &Desk,
+    record: &TenantRecord,
+    plan: &MovePlan,
+) -> Result<MoveReport, TenantsCommandError> {
+    let bar = Bar::new("people");
+    let report = desk.tenants.move_connection(record, plan, &mut |done, all| bar.at(done, all)).await;
+    bar.end();
+    Ok(report?)
 }

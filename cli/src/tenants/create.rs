@@ -1,12 +1,16 @@
 //! A new tenant: the organization at WorkOS, then our record of it.
+//!
+//! Typed twice it makes one tenant: an organization with the same external id, or with the same domain and name, is
+//! taken as it is.
 
 use domain::audit::AuditAction;
 use domain::{Domain, OrganizationId, RngError, Tenant};
 use net::Deadline;
 use store::{StoreError, TenantRecord};
-use workos::{DraftDomain, OrganizationDraft};
+use workos::{DraftDomain, Organization, OrganizationDraft};
 
 use super::settings::{Change, SettingsError};
+use super::sync::SyncError;
 use super::{ASK, Tenants};
 
 /// What a new tenant is made of.
@@ -20,13 +24,22 @@ pub struct NewTenant {
     pub settings: Change,
 }
 
+/// The tenant, and whether WorkOS had its organization before.
+#[derive(Clone, Debug)]
+pub struct Created {
+    pub record: TenantRecord,
+    pub existed: bool,
+}
+
 /// Why there is no new tenant.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     #[error("a tenant needs a name")]
     NoName,
-    #[error("WorkOS has an organization with the external id {0} already")]
-    ExternalIdTaken(String),
+    #[error("the external id {id} belongs to {organization} at WorkOS, which has another name")]
+    ExternalIdTaken { id: String, organization: OrganizationId },
+    #[error("WorkOS could not be asked, and nothing was made: {0}")]
+    NotAsked(workos::Error),
     #[error("WorkOS did not make the organization: {0}")]
     WorkOs(workos::Error),
     #[error(
@@ -34,6 +47,8 @@ pub enum CreateError {
          `vestibule tenants sync {organization}` stores it"
     )]
     NotStored { organization: OrganizationId, why: StoreError },
+    #[error("the organization {organization} is at WorkOS but was not stored here: {why}")]
+    NotTaken { organization: OrganizationId, why: Box<SyncError> },
     #[error("the tenant {organization} exists now, but its settings were not saved: {why}")]
     Settings { organization: OrganizationId, why: SettingsError },
     #[error(transparent)]
@@ -47,8 +62,39 @@ impl Tenants {
     ///
     /// # Errors
     /// When either fails; the error says how far it got.
-    pub async fn create(&self, new: &NewTenant) -> Result<TenantRecord, CreateError> {
+    pub async fn create(&self, new: &NewTenant) -> Result<Created, CreateError> {
         let name = Some(new.name.trim()).filter(|name| !name.is_empty()).ok_or(CreateError::NoName)?;
+        let (record, existed) = match self.same(name, new).await? {
+            Some(known) => (self.taken(&known.id).await?, true),
+            None => (self.made(name, new).await?, false),
+        };
+        if new.settings.is_empty() {
+            return Ok(Created { record, existed });
+        }
+        let organization = record.tenant.organization.clone();
+        let saved = self.change_settings(record, &new.settings).await;
+        let report = saved.map_err(|why| CreateError::Settings { organization, why })?;
+        Ok(Created { record: report.record, existed })
+    }
+
+    /// The organization that an earlier try made, or somebody in the dashboard.
+    async fn same(&self, name: &str, new: &NewTenant) -> Result<Option<Organization>, CreateError> {
+        if let Some(id) = &new.external_id {
+            let found =
+                self.workos.organization_by_external_id(&self.api_key, id, Deadline::after(ASK)).await;
+            return match found.map_err(CreateError::NotAsked)? {
+                Some(known) if known.name != name => {
+                    Err(CreateError::ExternalIdTaken { id: id.clone(), organization: known.id })
+                }
+                found => Ok(found),
+            };
+        }
+        let Some(domain) = new.domains.first() else { return Ok(None) };
+        let found = self.workos.organizations_with_domain(&self.api_key, domain, Deadline::after(ASK)).await;
+        Ok(found.map_err(CreateError::NotAsked)?.into_iter().find(|known| known.name == name))
+    }
+
+    async fn made(&self, name: &str, new: &NewTenant) -> Result<TenantRecord, CreateError> {
         let domains = new.domains.iter().map(|domain| DraftDomain { domain, verified: new.verified });
         let draft = OrganizationDraft {
             name: Some(name),
@@ -56,19 +102,23 @@ impl Tenants {
             external_id: new.external_id.as_deref(),
         };
         let made = self.workos.create_organization(&self.api_key, &draft, Deadline::after(ASK)).await;
-        let organization = made.map_err(|error| match (error.code(), &new.external_id) {
-            (Some("external_id_already_used"), Some(id)) => CreateError::ExternalIdTaken(id.clone()),
-            _ => CreateError::WorkOs(error),
-        })?;
         // A new organization has no connection yet.
-        let tenant = organization.tenant(Vec::new(), self.clock.now());
-        let record = self.store_new(&tenant).await?;
-        if new.settings.is_empty() {
-            return Ok(record);
-        }
-        let organization = tenant.organization;
-        let saved = self.change_settings(record, &new.settings).await;
-        saved.map(|report| report.record).map_err(|why| CreateError::Settings { organization, why })
+        self.store_new(&made.map_err(CreateError::WorkOs)?.tenant(Vec::new(), self.clock.now())).await
+    }
+
+    async fn taken(&self, organization: &OrganizationId) -> Result<TenantRecord, CreateError> {
+        let only = [organization.clone()];
+        let synced = self.sync(&only, false, &mut |_, _| {}).await;
+        synced.map_err(|why| CreateError::NotTaken {
+            organization: organization.clone(),
+            why: Box::new(why),
+        })?;
+        let lost = |why| CreateError::NotStored { organization: organization.clone(), why };
+        self.store
+            .tenant(organization)
+            .await
+            .map_err(lost)?
+            .ok_or_else(|| CreateError::Gone(organization.clone()))
     }
 
     pub(super) async fn store_new(&self, tenant: &Tenant) -> Result<TenantRecord, CreateError> {

@@ -45,7 +45,21 @@ pub struct HealthReport {
     pub organization: OrganizationId,
     pub name: String,
     pub severity: Severity,
+    /// When somebody last signed in, as far back as login traces go.
+    pub last_sign_in: Option<String>,
     pub checks: Vec<Check>,
+}
+
+impl HealthReport {
+    /// Names the deployment in the commands that are proposed, so that they can be copied.
+    pub(super) fn with_flags(mut self, flags: &str) -> Self {
+        for next in self.checks.iter_mut().filter_map(|check| check.next.as_mut()) {
+            if next.starts_with("vestibule ") {
+                *next = format!("{next} {flags}");
+            }
+        }
+        self
+    }
 }
 
 impl Tenants {
@@ -54,9 +68,10 @@ impl Tenants {
         let organization = known.tenant.organization.clone();
         let now = self.clock.now();
         let since = now.minus(NOTICES);
-        let (fetched, notices) = tokio::join!(
+        let (fetched, notices, last_sign_in) = tokio::join!(
             self.fetch(&organization),
             self.workos.certificate_notices(&self.api_key, &organization, since, Deadline::after(ASK)),
+            self.store.last_success(&organization, now),
         );
         let mut checks = Vec::new();
         let tenant = match fetched {
@@ -104,8 +119,18 @@ impl Tenants {
                 next: Some(format!("vestibule tenants sync {organization}")),
             });
         }
+        let last_sign_in = last_sign_in.unwrap_or_else(|error| {
+            checks.push(Check {
+                severity: Severity::Attention,
+                subject: "sign-ins".to_owned(),
+                finding: format!("could not be looked for ({error})"),
+                next: None,
+            });
+            None
+        });
         let severity = checks.iter().map(|check| check.severity).max().unwrap_or(Severity::Fine);
-        HealthReport { organization, name: tenant.name, severity, checks }
+        let last_sign_in = last_sign_in.map(Timestamp::rfc3339);
+        HealthReport { organization, name: tenant.name, severity, last_sign_in, checks }
     }
 }
 

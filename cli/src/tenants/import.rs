@@ -3,7 +3,7 @@
 //! Every row is read and checked before anything is made, and every problem is told with its line. Then a few rows at a
 //! time are made at WorkOS and stored. A journal beside the file says which row is done and which was begun, so that a
 //! run that was killed goes on where it stopped: a row that was begun is looked for at WorkOS before it is made again,
-//! because making an organization twice makes two.
+//! because making an organization twice makes two. A row that is done counts as done only where the tenant is.
 
 mod journal;
 mod rows;
@@ -203,12 +203,15 @@ impl Worker {
 
     async fn row(&self, row: &Row) -> Result<Made, RowError> {
         let known = self.journal.known(&row.key);
-        if matches!(known, Some(Known::Done)) {
+        // The journal lies beside the file, and the file may be imported into another deployment as well.
+        if let Some(Known::Done(id)) = &known
+            && self.tenants.store.tenant(id).await?.is_some()
+        {
             return Ok(Made::Already);
         }
         let (organization, made) = match &row.organization {
             Some(id) => (self.existing(id).await?, Made::Adopted),
-            None => self.made(row, matches!(known, Some(Known::Begun))).await?,
+            None => self.made(row, known.is_some()).await?,
         };
         let tenants = &self.tenants;
         let id = organization.id.clone();

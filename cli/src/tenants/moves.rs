@@ -80,6 +80,10 @@ impl Tenants {
         plan.check(tenant)?;
         let organization = &tenant.tenant.organization;
         let people = self.everybody(organization, &plan.from).await?;
+        // The old connection may be deleted already; then its people are still known.
+        if people.is_empty() && tenant.tenant.connection(&plan.from).is_none() {
+            return Err(MoveError::ForeignConnection(plan.from.clone()));
+        }
         let there: HashSet<UserId> =
             self.everybody(organization, &plan.to).await?.into_iter().map(|person| person.user).collect();
         let mut report = MoveReport {
@@ -225,7 +229,6 @@ impl MovePlan {
         }
         let to = tenant.tenant.connection(&self.to);
         let to = to.ok_or_else(|| MoveError::ForeignConnection(self.to.clone()))?;
-        // The old connection may be deleted already; its people are still known.
         if !to.state.usable() {
             let state = to.state.as_str().to_owned();
             return Err(MoveError::Unusable { connection: self.to.clone(), state });

@@ -176,6 +176,10 @@ impl Tenants {
         let mut read = read;
         for _ in 0..ROUNDS {
             let (settings, policy) = change.apply(&read)?;
+            // What is as it should be is neither written nor audited.
+            if settings == read.settings && policy == read.gate.policy {
+                return Ok(SettingsReport { warnings: warnings(&read), record: read });
+            }
             let event =
                 self.audit(&organization, AuditAction::TenantChanged, [("changed", change.names())])?;
             match self.store.change_settings(&read, &settings, &policy, &event).await? {

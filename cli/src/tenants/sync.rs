@@ -42,8 +42,20 @@ pub enum Synced {
     /// WorkOS does not have it any more.
     Gone {
         organization: OrganizationId,
+        /// Nobody enters any more, since now or before.
         closed: bool,
     },
+}
+
+impl Synced {
+    fn organization(&self) -> &OrganizationId {
+        match self {
+            Self::Added { organization, .. }
+            | Self::Changed { organization, .. }
+            | Self::Unchanged { organization }
+            | Self::Gone { organization, .. } => organization,
+        }
+    }
 }
 
 /// What became of all.
@@ -60,6 +72,8 @@ pub struct SyncReport {
 /// Why tenants are not up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
+    #[error("there is no organization {0} at WorkOS, and no such tenant here")]
+    Unknown(OrganizationId),
     #[error("WorkOS could not be asked: {0}")]
     WorkOs(#[from] workos::Error),
     #[error(transparent)]
@@ -71,6 +85,25 @@ pub enum SyncError {
 }
 
 impl SyncReport {
+    /// Tenants that WorkOS has no more and that are open here.
+    pub(super) fn open_and_gone(&self) -> impl Iterator<Item = &OrganizationId> {
+        self.tenants.iter().filter_map(|synced| match synced {
+            Synced::Gone { organization, closed: false } => Some(organization),
+            _ => None,
+        })
+    }
+
+    /// Takes over what became of those that were closed.
+    pub(super) fn closed(&mut self, closing: &Self) {
+        for synced in &mut self.tenants {
+            if let Synced::Gone { organization, .. } = synced
+                && let Some(done) = closing.tenants.iter().find(|done| done.organization() == organization)
+            {
+                *synced = done.clone();
+            }
+        }
+    }
+
     fn add(&mut self, synced: Synced) {
         match synced {
             Synced::Added { .. } => self.added += 1,
@@ -101,7 +134,8 @@ impl Tenants {
             let (fetched, known) = tokio::join!(self.fetch(organization), self.store.tenant(organization));
             let synced = match (fetched?, known?) {
                 (Some(tenant), known) => self.bring(&tenant, known.as_ref()).await?,
-                (None, known) => self.gone(organization, known.as_ref(), close).await?,
+                (None, Some(known)) => self.gone(organization, Some(&known), close).await?,
+                (None, None) => return Err(SyncError::Unknown(organization.clone())),
             };
             report.add(synced);
             progress(done + 1, Some(organizations.len()));
@@ -226,14 +260,13 @@ impl Tenants {
         known: Option<&TenantRecord>,
         close: bool,
     ) -> Result<Synced, SyncError> {
-        let open = known.filter(|known| {
-            close && !(known.tenant.connections.is_empty() && known.tenant.domains.is_empty())
-        });
-        if let Some(known) = open {
+        let open =
+            known.filter(|known| !(known.tenant.connections.is_empty() && known.tenant.domains.is_empty()));
+        if let Some(known) = open.filter(|_| close) {
             let event = self.audit(organization, AuditAction::TenantClosed, [])?;
             self.store.close_tenant(&known.tenant, self.clock.now(), &event).await?;
         }
-        Ok(Synced::Gone { organization: organization.clone(), closed: open.is_some() })
+        Ok(Synced::Gone { organization: organization.clone(), closed: close || open.is_none() })
     }
 }
 

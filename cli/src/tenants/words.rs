@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets};
+use console::style;
 use domain::tenant::TenantPolicy;
 use domain::{Domain, TenantSettings};
 use serde_json::{Value, json};
 use store::TenantRecord;
 
-use super::health::{HealthReport, Severity};
+use super::health::{Check, HealthReport, Severity};
 use super::moves::MoveReport;
 use super::sync::{SyncReport, Synced};
-use crate::terminal::utc;
+use crate::terminal::{plain, utc};
 
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -45,7 +46,7 @@ pub(super) fn list(records: &[TenantRecord]) -> String {
         let login = record.settings.slug.as_ref().map(|slug| format!("/login/{slug}"));
         table.add_row([
             record.tenant.organization.to_string(),
-            record.tenant.name.clone(),
+            plain(&record.tenant.name),
             domains.join(" "),
             connections,
             login.unwrap_or_default(),
@@ -84,7 +85,7 @@ pub(super) fn json(record: &TenantRecord) -> Value {
 
 pub(super) fn show(record: &TenantRecord, public_url: Option<&str>) -> String {
     let TenantRecord { tenant, gate, settings, .. } = record;
-    let mut out = format!("{}  {}\n", tenant.name, tenant.organization);
+    let mut out = format!("{}  {}\n", plain(&tenant.name), tenant.organization);
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
             out.push_str(&format!("  {name:<16}{value}\n"));
@@ -109,7 +110,7 @@ pub(super) fn show(record: &TenantRecord, public_url: Option<&str>) -> String {
             format!(
                 "{} {} ({}){}{}",
                 known.id,
-                known.display_name(),
+                plain(&known.display_name()),
                 known.state.as_str(),
                 label.unwrap_or_default(),
                 domains.map(|domains| format!(", for {domains}")).unwrap_or_default(),
@@ -165,13 +166,13 @@ pub(super) fn synced(report: &SyncReport) -> String {
     let mut out = String::new();
     for synced in &report.tenants {
         let line = match synced {
-            Synced::Added { organization, name } => format!("added    {organization}  {name}"),
+            Synced::Added { organization, name } => format!("added    {organization}  {}", plain(name)),
             Synced::Changed { organization, name, what } => {
-                format!("changed  {organization}  {name}: {}", what.join("; "))
+                format!("changed  {organization}  {}: {}", plain(name), plain(&what.join("; ")))
             }
             Synced::Gone { organization, closed: true } => format!("closed   {organization}"),
             Synced::Gone { organization, closed: false } => {
-                format!("gone     {organization}  WorkOS has it no more; --close closes it here")
+                format!("gone     {organization}  WorkOS has it no more; sync --close closes it here")
             }
             Synced::Unchanged { .. } => continue,
         };
@@ -183,25 +184,39 @@ pub(super) fn synced(report: &SyncReport) -> String {
     out
 }
 
+/// A block for each tenant: how it is, what was looked at, and under each worry the command that mends it.
 pub(super) fn health(reports: &[HealthReport]) -> String {
-    let mut table = table(&["", "TENANT", "WHAT", "FINDING", "NEXT"]);
+    let mut out = String::new();
     for report in reports {
+        let verdict = match report.severity {
+            Severity::Fine => style("fine").green(),
+            Severity::Attention => style("something to do").yellow(),
+            Severity::Broken => style("people cannot sign in").red().bold(),
+        };
+        out.push_str(&format!("{}  {}  {verdict}\n", plain(&report.name), report.organization));
+        let last = report.last_sign_in.as_deref().unwrap_or("none within fourteen days");
+        let subject = |check: &Check| plain(&check.subject);
+        let width = report.checks.iter().map(|check| subject(check).chars().count()).max().unwrap_or(0);
         for check in &report.checks {
             let mark = match check.severity {
-                Severity::Fine => "ok",
-                Severity::Attention => "!",
-                Severity::Broken => "BROKEN",
+                Severity::Fine => style("ok    ").green(),
+                Severity::Attention => style("look  ").yellow(),
+                Severity::Broken => style("BROKEN").red().bold(),
             };
-            table.add_row([
-                mark.to_owned(),
-                report.name.clone(),
-                check.subject.clone(),
-                check.finding.clone(),
-                check.next.clone().unwrap_or_default(),
-            ]);
+            out.push_str(&format!("  {mark}  {:<width$}  {}\n", subject(check), plain(&check.finding)));
+            if let Some(next) = &check.next {
+                out.push_str(&format!("          {}\n", style(format!("→ {next}")).dim()));
+            }
         }
+        out.push_str(&format!("          last sign-in: {last}\n\n"));
     }
-    lines(&table)
+    let count = |severity| reports.iter().filter(|report| report.severity == severity).count();
+    let (fine, attention, broken) =
+        (count(Severity::Fine), count(Severity::Attention), count(Severity::Broken));
+    out.push_str(&format!(
+        "{fine} fine, {attention} with something to do, {broken} where people cannot sign in"
+    ));
+    out
 }
 
 pub(super) fn moved(report: &MoveReport) -> String {

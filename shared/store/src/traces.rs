@@ -7,17 +7,20 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::login_trace::LoginOutcome;
 use domain::{LoginTrace, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::error::{StoreError, failed};
-use crate::item::{decode, encode, encode_at};
+use crate::item::{decode, encode, encode_at, text};
 use crate::{keys, schema};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How many days a list looks back at most: as long as traces are kept.
 const MOST_DAYS: usize = 15;
+/// Traces that one read looks through for a success; most logins end well.
+const AT_A_TIME: i32 = 50;
 
 /// Where a trace is.
 #[derive(Serialize, Deserialize)]
@@ -203,5 +206,46 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// When somebody of the tenant last signed in, as far back as traces go.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn last_success(
+        &self,
+        organization: &OrganizationId,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let operation = "find the last success";
+        for day in 0..MOST_DAYS {
+            let moment = now.minus(DAY * u32::try_from(day).unwrap_or(u32::MAX));
+            let mut start = None;
+            loop {
+                let page = self
+                    .db
+                    .query()
+                    .table_name(&self.tables.identity)
+                    .key_condition_expression("pk = :pk")
+                    .filter_expression("outcome = :succeeded")
+                    .expression_attribute_values(":pk", keys::trace(Some(organization), moment, "").pk())
+                    .expression_attribute_values(":succeeded", text(LoginOutcome::Succeeded.as_str()))
+                    .scan_index_forward(false)
+                    .limit(AT_A_TIME)
+                    .set_exclusive_start_key(start)
+                    .send()
+                    .await
+                    .map_err(failed(operation))?;
+                if let Some(item) = page.items.unwrap_or_default().into_iter().next() {
+                    let trace: LoginTrace = decode(operation, item)?;
+                    return Ok(Some(trace.updated_at));
+                }
+                start = page.last_evaluated_key.filter(|key| !key.is_empty());
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(None)
     }
 }

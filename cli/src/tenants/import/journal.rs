@@ -21,11 +21,11 @@ pub struct JournalError {
 }
 
 /// What is known of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// It may have been made at WorkOS.
     Begun,
-    Done,
+    Done(OrganizationId),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Journal {
                     let line = line.map_err(unusable)?;
                     match serde_json::from_str::<Entry>(&line) {
                         Ok(entry) => {
-                            let known = if entry.organization.is_some() { Known::Done } else { Known::Begun };
+                            let known = entry.organization.map_or(Known::Begun, Known::Done);
                             before.insert(entry.row, known);
                             whole = true;
                         }
@@ -86,7 +86,7 @@ impl Journal {
 
     /// What earlier runs did with the row.
     pub(super) fn known(&self, row: &str) -> Option<Known> {
-        self.before.get(row).copied()
+        self.before.get(row).cloned()
     }
 
     pub(super) fn begun(&self, row: &str) -> Result<(), JournalError> {
@@ -127,9 +127,9 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let second = Journal::open(&path).unwrap();
         let known = ["a", "b", "c"].map(|row| second.known(row));
-        assert_eq!(known, [Some(Known::Done), Some(Known::Begun), None]);
+        assert_eq!(known, [Some(Known::Done(organization.clone())), Some(Known::Begun), None]);
         second.done("b", &organization).unwrap();
         drop(second);
-        assert_eq!(Journal::open(&path).unwrap().known("b"), Some(Known::Done));
+        assert_eq!(Journal::open(&path).unwrap().known("b"), Some(Known::Done(organization)));
     }
 }

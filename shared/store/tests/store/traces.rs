@@ -69,3 +69,29 @@ async fn traces_are_listed_by_tenant_and_time() {
     assert_eq!(list(NOW.minus(DAY * 14), 100).await.len(), 10);
     assert_eq!(list(NOW, 100).await, ["req-0"]);
 }
+
+/// The last sign-in of a tenant is looked for behind failures and on earlier days, and never at another tenant.
+#[tokio::test]
+async fn the_last_success_is_found() {
+    let store = store().await;
+    let (acme, globex) = (organization("org_acme"), organization("org_globex"));
+    let user = domain::UserId::parse("user_01J").unwrap();
+    let write = async |n: u32, owner: &OrganizationId, days: u32, succeeds: bool| {
+        let at = NOW.minus(DAY * days);
+        let mut one = trace(n, Some(owner), at);
+        if succeeds {
+            one.succeeded(&user, at);
+        } else {
+            one.failed("code_refused", None, at);
+        }
+        store.put_trace(&one, Some(owner)).await.unwrap();
+    };
+    write(1, &globex, 0, true).await;
+    for n in 2..80 {
+        write(n, &acme, 1, false).await;
+    }
+    assert_eq!(store.last_success(&acme, NOW).await.unwrap(), None);
+    write(80, &acme, 5, true).await;
+    write(81, &acme, 3, true).await;
+    assert_eq!(store.last_success(&acme, NOW).await.unwrap(), Some(NOW.minus(DAY * 3)));
+}

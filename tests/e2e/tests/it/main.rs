@@ -23,6 +23,7 @@ mod key_rotation;
 mod leaver;
 mod limits;
 mod login;
+mod logins_command;
 mod logout;
 mod logs;
 mod outage;

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use vestibule::tenants::import::{Import, ImportReport};
 use vestibule::tenants::{
-    Change, CreateError, FindError, MatchBy, MoveError, MovePlan, NewTenant, SettingsError, Severity, Tenants,
+    Change, CreateError, Created, FindError, MatchBy, MoveError, MovePlan, NewTenant, SettingsError,
+    Severity, SyncError, Synced, Tenants,
 };
 use workos::PortalIntent;
 
@@ -51,16 +52,23 @@ async fn a_created_tenant_is_at_workos_and_here() {
         external_id: Some("customer-7".to_owned()),
         settings: slug("umbrella"),
     };
-    let made = operator.create(&new).await.unwrap();
+    let Created { record: made, existed } = operator.create(&new).await.unwrap();
+    assert!(!existed);
     let at_workos = operator.fetch(&made.tenant.organization).await.unwrap().unwrap();
     assert_eq!((at_workos.name.as_str(), at_workos.domains.len()), ("Umbrella", 1));
     assert_eq!(operator.find("umbrella").await.unwrap().tenant, made.tenant);
     assert_eq!(audited(&stack).await, ["tenant.changed", "tenant.created"]);
 
-    // A second one with the same id of ours is not made.
-    let twice = operator.create(&new).await;
-    assert!(matches!(twice, Err(CreateError::ExternalIdTaken(id)) if id == "customer-7"));
+    // Typed again it makes nothing and tells of nothing; with or without the id of ours.
+    for external_id in [new.external_id.clone(), None] {
+        let again = operator.create(&NewTenant { external_id, ..new.clone() }).await.unwrap();
+        assert_eq!((&again.record.tenant.organization, again.existed), (&made.tenant.organization, true));
+    }
+    let other = NewTenant { name: "Somebody else".to_owned(), ..new.clone() };
+    let taken = operator.create(&other).await;
+    assert!(matches!(taken, Err(CreateError::ExternalIdTaken { id, .. }) if id == "customer-7"));
     assert_eq!(stack.tenants().await.len(), 1);
+    assert_eq!(audited(&stack).await, ["tenant.changed", "tenant.created"]);
     // Nobody can sign in there yet, and that is said.
     assert_eq!(operator.health(&made).await.severity, Severity::Broken);
 }
@@ -88,6 +96,37 @@ async fn a_sync_brings_tenants_up_to_date() {
     stack.sandbox().connection(GOOGLE, "active").await;
     stack.advance(1);
     assert_eq!(operator.sync(&[organization(GLOBEX)], false, &mut |_, _| {}).await.unwrap().changed, 1);
+
+    // Health knows the last sign-in: of this tenant, and whether it went well.
+    let globex = operator.find(GLOBEX).await.unwrap();
+    assert_eq!(operator.health(&globex).await.last_sign_in, None);
+    stack.browser().signed_in(at::GLOBEX, "hank@globex.com").await;
+    let report = operator.health(&globex).await;
+    assert_eq!(report.last_sign_in, Some(stack.clock.now().rfc3339()), "{report:?}");
+    assert_eq!(operator.health(&operator.find(ACME).await.unwrap()).await.last_sign_in, None);
+}
+
+/// A tenant whose organization is gone is closed when that was asked for, once; and its people are signed out.
+#[tokio::test]
+async fn what_is_gone_is_closed_on_request() {
+    let stack = Stack::with_tenants(&[]).await;
+    let operator = stack.operator();
+    let browser = stack.browser();
+    browser.signed_in(at::GLOBEX, "hank@globex.com").await;
+    stack.advance(1);
+    stack
+        .sandbox()
+        .fault(serde_json::json!({"path": "/organizations", "kind": "status", "status": 404, "count": 9}))
+        .await;
+    let globex = [organization(GLOBEX)];
+    for close in [false, true, true] {
+        let report = operator.sync(&globex, close, &mut |_, _| {}).await.unwrap();
+        let gone = Synced::Gone { organization: organization(GLOBEX), closed: close };
+        assert_eq!(report.tenants, [gone]);
+        stack.advance(61);
+        assert_eq!(browser.session().await.status == 200, !close);
+    }
+    assert_eq!(audited(&stack).await.iter().filter(|action| *action == "tenant.closed").count(), 1);
 }
 
 /// A portal link is audited before it exists, and works once it does.
@@ -130,10 +169,14 @@ async fn foreign_ids_are_refused() {
     };
     let refused = operator.move_connection(&acme().await, &plan, &mut |_, _| {}).await;
     assert!(matches!(refused, Err(MoveError::ForeignConnection(_))), "{refused:?}");
-    // People of a foreign connection are nobody's here.
+    // People of a foreign connection are nobody's here, also when it has some.
+    stack.browser().signed_in(at::GLOBEX, "hank@globex.com").await;
+    let before = (before.0, audited(&stack).await);
     let plan = MovePlan { from: connection(GOOGLE), to: connection(OKTA), ..plan };
-    let report = operator.move_connection(&acme().await, &plan, &mut |_, _| {}).await.unwrap();
-    assert_eq!((report.people, report.moved), (0, 0));
+    let refused = operator.move_connection(&acme().await, &plan, &mut |_, _| {}).await;
+    assert!(matches!(refused, Err(MoveError::ForeignConnection(_))), "{refused:?}");
+    let unknown = operator.sync(&[organization("org_01NOBODY")], true, &mut |_, _| {}).await;
+    assert!(matches!(unknown, Err(SyncError::Unknown(_))), "{unknown:?}");
     for nobody in ["org_01NOBODY", "nobody"] {
         assert!(matches!(operator.find(nobody).await, Err(FindError::Unknown(_))));
     }
