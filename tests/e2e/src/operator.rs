@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::Rng;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use domain::{Clock, Rng};
+use store::Store;
+use vestibule::dev;
 use vestibule::tenants::Tenants;
+use web::config::AwsSettings;
 use workos::{ApiKey, BaseUrl, Client, ClientId};
 
 use crate::Stack;
@@ -14,16 +19,39 @@ impl Stack {
     /// # Panics
     /// When the sandbox has no URL.
     pub fn operator(&self) -> Tenants {
-        let base = BaseUrl::parse(self.sandbox_url()).expect("the sandbox has a URL");
-        let client_id = ClientId::parse(sandbox::DEFAULT_CLIENT_ID).expect("a client id");
-        let (clock, rng) = (self.clock.clone(), Rng::system());
-        Tenants {
-            store: self.running.store.clone(),
-            workos: Client::new(self.http.clone(), base, client_id, clock.clone(), rng.clone()),
-            api_key: Arc::new(ApiKey::parse(sandbox::DEFAULT_API_KEY).expect("an API key")),
-            clock,
-            rng,
-            operator: "grace".to_owned(),
-        }
+        operator(self.http.clone(), self.running.store.clone(), self.sandbox_url(), self.clock.clone())
+    }
+}
+
+/// The tenants' verbs in another process than the stack's, which is at these addresses.
+///
+/// # Panics
+/// When an address is none.
+pub fn operator_of(dynamodb: &str, sandbox: &str) -> Tenants {
+    let http = net::client().expect("an HTTP client");
+    let aws = AwsSettings {
+        region: "us-east-1".to_owned(),
+        endpoint_url: None,
+        service_endpoints: vec![("DynamoDB", dynamodb.to_owned())],
+    };
+    let credentials = Credentials::new("local", "local", None, None, "end-to-end tests");
+    let config = web::aws::sdk_config(&aws, net::SdkHttp::new(http.clone()))
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    operator(http, Store::new(&config, dev::tables(), Rng::system()), sandbox, Clock::system())
+}
+
+fn operator(http: reqwest::Client, store: Store, sandbox: &str, clock: Clock) -> Tenants {
+    let base = BaseUrl::parse(sandbox).expect("the sandbox has a URL");
+    let client_id = ClientId::parse(sandbox::DEFAULT_CLIENT_ID).expect("a client id");
+    let rng = Rng::system();
+    Tenants {
+        store,
+        workos: Client::new(http, base, client_id, clock.clone(), rng.clone()),
+        api_key: Arc::new(ApiKey::parse(sandbox::DEFAULT_API_KEY).expect("an API key")),
+        clock,
+        rng,
+        operator: "grace".to_owned(),
     }
 }

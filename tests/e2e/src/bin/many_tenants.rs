@@ -1,59 +1,68 @@
-//! Thousands of tenants: `cargo run -p e2e --bin many_tenants [ROWS…]`, by default 10, 1,000 and 10,000.
+//! Thousands of tenants: `cargo run -p e2e --bin many_tenants [--write] [ROWS…]`, by default 10, 1,000 and 10,000.
 //!
-//! Imports a file of so many customers into a fresh stack with the command line's own code, and prints what it took: time,
-//! and how much the process grew. Then a person signs in by e-mail address, and the login's database calls are counted:
-//! they must be the same however many tenants there are. WorkOS is the sandbox and the database the embedded engine, in
-//! this same process, so memory is everybody's together; what counts is how it grows.
+//! For each number a fresh stack starts, and this program, once more and as a process of its own, imports a file of so
+//! many customers into it with the command line's own code: its time and its largest size are the import's alone.
+//! Then a person signs in by e-mail address and the login's database calls are counted: they must be the same however
+//! many tenants there are. With `--write` the figures go to docs/performance.md, between marks of their own.
+//!
+//! WorkOS is the sandbox and the database the embedded engine, both on the same machine: the time says more about them
+//! than about the import, so what counts is how it grows.
 
 #![expect(clippy::print_stdout, reason = "a command that prints what it measured")]
-#![expect(clippy::expect_used, reason = "whoever runs it reads why it stopped")]
+#![expect(clippy::expect_used, clippy::panic, reason = "whoever runs it reads why it stopped")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use e2e::Stack;
+use domain::Clock;
+use e2e::{Stack, operator_of};
+use serde_json::{Value, json};
 use vestibule::tenants::import::Import;
+
+const BEGIN: &str = "<!-- imports: many_tenants writes from here -->";
+const END: &str = "<!-- imports: to here -->";
+const CHILD: &str = "--import";
 
 struct Measured {
     rows: usize,
-    checking: Duration,
-    importing: Duration,
-    grown_kib: u64,
+    /// Seconds.
+    checking: f64,
+    importing: f64,
+    processor: f64,
+    peak_mb: f64,
     calls: BTreeMap<String, usize>,
 }
 
 #[tokio::main]
 async fn main() {
-    let given: Vec<usize> =
-        std::env::args().skip(1).map(|text| text.parse().expect("a number of rows")).collect();
-    let sizes = if given.is_empty() { vec![10, 1000, 10_000] } else { given };
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, file, dynamodb, sandbox] = given.as_slice()
+        && first == CHILD
+    {
+        return import(Path::new(file), dynamodb, sandbox).await;
+    }
+    let write = given.iter().any(|word| word == "--write");
+    let numbers = given.iter().filter(|word| *word != "--write");
+    let mut sizes: Vec<usize> = numbers.map(|text| text.parse().expect("a number of rows")).collect();
+    if sizes.is_empty() {
+        sizes = vec![10, 1000, 10_000];
+    }
     let mut all = Vec::new();
     for rows in sizes {
-        let measured = measure(rows).await;
-        println!(
-            "{:>6} rows: checked in {:.2} s, imported in {:.1} s ({:.2} ms a row), {:.1} MB more memory, calls of a login: {:?}",
-            measured.rows,
-            measured.checking.as_secs_f64(),
-            measured.importing.as_secs_f64(),
-            measured.importing.as_secs_f64() * 1000.0 / measured.rows as f64,
-            measured.grown_kib as f64 / 1024.0,
-            measured.calls,
-        );
-        all.push(measured);
+        all.push(measure(rows).await);
+        println!("{}", figures(&all));
     }
-    for pair in all.windows(2) {
-        let [small, large] = pair else { continue };
-        println!(
-            "{} to {}: {:.0} x the rows, {:.1} x the time, {:.1} x the memory, calls of a login {}",
-            small.rows,
-            large.rows,
-            large.rows as f64 / small.rows as f64,
-            large.importing.as_secs_f64() / small.importing.as_secs_f64(),
-            large.grown_kib as f64 / small.grown_kib.max(1) as f64,
-            if small.calls == large.calls { "the same" } else { "DIFFER" },
-        );
+    if write {
+        let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
+        let text = fs::read_to_string(&page).expect("the page");
+        let (before, rest) = text.split_once(BEGIN).expect("marks in the page");
+        let (_, after) = rest.split_once(END).expect("marks in the page");
+        let text = format!("{before}{BEGIN}\n\n{}\n{END}{after}", figures(&all));
+        fs::write(&page, text).expect("the page can be written");
     }
 }
 
@@ -67,30 +76,102 @@ async fn measure(rows: usize) -> Measured {
     fs::write(&file, text).expect("a file of customers");
 
     let stack = Stack::without_streams().await;
-    let operator = stack.operator();
-    let before = resident_kib();
-    let started = Instant::now();
-    let import = Import::open(&file, None).expect("a readable file");
-    let checking = started.elapsed();
-    assert_eq!(import.summary.good, rows, "{:?}", import.summary.problems);
-    let started = Instant::now();
-    let report = import.run(&operator, &mut |_, _| {}).await.expect("an import that runs");
-    let importing = started.elapsed();
-    assert_eq!(report.created, rows, "{:?}", report.failed.first());
-    let grown_kib = resident_kib().saturating_sub(before);
+    let mut child = Command::new(std::env::current_exe().expect("this program"));
+    child.arg(CHILD).arg(&file).args([&stack.running.urls.dynamodb, stack.sandbox_url()]);
+    child.stdin(Stdio::null()).stderr(Stdio::inherit());
+    // The stack answers on this runtime meanwhile.
+    let ran =
+        tokio::task::spawn_blocking(move || child.output()).await.expect("a thread").expect("a process");
+    assert!(ran.status.success(), "the import failed");
+    let told: Value = serde_json::from_slice(&ran.stdout).expect("figures");
+    let number =
+        |name: &str| told.get(name).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {name}: {told}"));
+    assert_eq!(told.get("created"), Some(&json!(rows)), "{told}");
 
-    // One of the imported customers has no connection yet: everything is read, and nobody is sent anywhere.
+    // The imported customers have no connection yet: everything is read, and nobody is sent anywhere.
     let proxy = stack.proxy().await;
     let deployment = stack.behind(&proxy, &[]).await;
     let browser = deployment.visited_by(&stack.browser());
     let answer = browser.post_form("/login", &[("email", "ada@c7.example")]).await;
     assert_eq!(answer.status, 404, "{}", answer.body);
-    Measured { rows, checking, importing, grown_kib, calls: proxy.calls() }
+    Measured {
+        rows,
+        checking: number("checking"),
+        importing: number("importing"),
+        processor: number("processor"),
+        peak_mb: number("peak_kib") / 1024.0,
+        calls: proxy.calls(),
+    }
 }
 
-/// What the kernel says this process holds.
-fn resident_kib() -> u64 {
+/// The other process: imports, and prints what it took.
+async fn import(file: &Path, dynamodb: &str, sandbox: &str) {
+    let operator = operator_of(dynamodb, sandbox);
+    let started = Instant::now();
+    let import = Import::open(file, None).expect("a readable file");
+    let checking = started.elapsed().as_secs_f64();
+    assert!(import.summary.problems.is_empty(), "{:?}", import.summary.problems);
+    let started = Instant::now();
+    let report = import.run(&operator, &mut |_, _| {}).await.expect("an import that runs");
+    let importing = started.elapsed().as_secs_f64();
+    let figures = json!({
+        "created": report.created,
+        "checking": checking,
+        "importing": importing,
+        "processor": processor_seconds(),
+        "peak_kib": peak_kib(),
+    });
+    println!("{figures}");
+}
+
+fn figures(all: &[Measured]) -> String {
+    let mut text = String::new();
+    let day = Clock::system().now().rfc3339();
+    let day = day.split('T').next().unwrap_or_default();
+    let build = if cfg!(debug_assertions) { "not optimised" } else { "optimised" };
+    let _ = writeln!(
+        text,
+        "Taken on {day}; the build is {build}, database and WorkOS run on the same machine.\n"
+    );
+    text.push_str("| rows | checked in | imported in | a row | processor time of the import | peak memory | database calls of a login |\n");
+    text.push_str("|---|---|---|---|---|---|---|\n");
+    for Measured { rows, checking, importing, processor, peak_mb, calls } in all {
+        let a_row = importing * 1000.0 / *rows as f64;
+        let _ = writeln!(
+            text,
+            "| {rows} | {checking:.2} s | {importing:.1} s | {a_row:.1} ms | {processor:.1} s | {peak_mb:.1} MB | {} |",
+            calls.values().sum::<usize>(),
+        );
+    }
+    text.push('\n');
+    for pair in all.windows(2) {
+        let [small, large] = pair else { continue };
+        let _ = writeln!(
+            text,
+            "* From {} to {} rows: {:.0} x the rows, {:.1} x the time, {:.1} x the memory; the login's calls {}.",
+            small.rows,
+            large.rows,
+            large.rows as f64 / small.rows as f64,
+            large.importing / small.importing,
+            large.peak_mb / small.peak_mb,
+            if small.calls == large.calls { "are the same" } else { "DIFFER" },
+        );
+    }
+    text
+}
+
+/// The largest size that the kernel saw of this process.
+fn peak_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+}
+
+/// Of all threads, in the kernel's hundredths.
+fn processor_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, after) = stat.rsplit_once(')').expect("a name");
+    let ticks: u32 =
+        after.split_whitespace().skip(11).take(2).map(|text| text.parse::<u32>().expect("ticks")).sum();
+    f64::from(ticks) / 100.0
 }
