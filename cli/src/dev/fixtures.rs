@@ -135,6 +135,7 @@ impl Seeder {
         self.store.take_login(&state_hash, &browser_hash, Timestamp::from_seconds(0)).await?;
         let login = Login {
             selector: Selector::Organization(organization.clone()),
+            organization: None,
             return_to: self.return_to.clone(),
             verifier: PkceVerifier::new(VERIFIER.to_owned()),
             browser_hash,

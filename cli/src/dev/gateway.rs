@@ -97,14 +97,19 @@ impl Gateway {
         answer.into_response()
     }
 
-    /// HTTP APIs prefer an exact method and path, then `$default`.
+    /// HTTP APIs prefer an exact method and path, then a path with variables, then `$default`.
     fn route(&self, method: &Method, path: &str) -> Option<(&str, &str)> {
-        let key = format!("{method} {path}");
-        let any = format!("ANY {path}");
-        let find = |wanted: &str| self.inner.routes.iter().find(|route| route.key == wanted);
-        find(&key)
-            .or_else(|| find(&any))
-            .or_else(|| find("$default"))
+        let methods = [method.as_str(), "ANY"];
+        let find = |fits: &dyn Fn(&str) -> bool| {
+            methods.iter().find_map(|method| {
+                self.inner.routes.iter().find(|route| {
+                    route.key.strip_prefix(method).and_then(|rest| rest.strip_prefix(' ')).is_some_and(fits)
+                })
+            })
+        };
+        find(&|own| own == path)
+            .or_else(|| find(&|own| variables(own, path).is_some()))
+            .or_else(|| self.inner.routes.iter().find(|route| route.key == "$default"))
             .map(|r| (r.key.as_str(), r.function.as_str()))
     }
 
@@ -134,7 +139,7 @@ impl Gateway {
             Err(_) => (Some(BASE64.encode(request.body())), true),
         };
         let uri = request.uri();
-        Ok(json!({
+        let mut event = json!({
             "version": "2.0",
             "routeKey": key,
             "rawPath": uri.path(),
@@ -162,7 +167,29 @@ impl Gateway {
             },
             "body": body,
             "isBase64Encoded": encoded,
-        }))
+        });
+        let own = key.split_once(' ').map_or(key, |(_, path)| path);
+        if let Some(variables) = variables(own, uri.path()).filter(|variables| !variables.is_empty()) {
+            event.as_object_mut().map(|event| event.insert("pathParameters".to_owned(), variables.into()));
+        }
+        Ok(event)
+    }
+}
+
+/// The variables of a route's path, if this path is one of its kind: `{slug}` is one segment that is not empty.
+fn variables(route: &str, path: &str) -> Option<Map<String, Value>> {
+    let mut found = Map::new();
+    let (mut own, mut given) = (route.split('/'), path.split('/'));
+    loop {
+        match (own.next(), given.next()) {
+            (None, None) => return Some(found),
+            (Some(own), Some(given)) => match own.strip_prefix('{').and_then(|own| own.strip_suffix('}')) {
+                Some(name) if !given.is_empty() => drop(found.insert(name.to_owned(), given.into())),
+                None if own == given => {}
+                _ => return None,
+            },
+            _ => return None,
+        }
     }
 }
 

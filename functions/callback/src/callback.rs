@@ -136,14 +136,15 @@ impl Visit<'_> {
         journey: &mut Journey,
     ) -> Result<Session, Failure> {
         let tenancy = self.tenancy(&key);
-        let (profile, expected, replaced) = tokio::join!(
-            self.redeem(login, code, &key),
-            tenancy.expected(&login.selector),
-            self.presented(),
-        );
+        let (profile, expected, replaced) =
+            tokio::join!(self.redeem(login, code, &key), tenancy.expected(login), self.presented(),);
         let profile = profile?;
         journey.profile(&profile);
         let organization = tenant::organization_of(&profile, &login.selector).map_err(Failure::Refused)?;
+        // An e-mail address or a login address led to this company's connection: it must have stayed this company's.
+        if login.organization.as_ref().is_some_and(|wanted| *wanted != organization) {
+            return Err(Failure::Refused(tenant::Refusal::OrganizationMismatch));
+        }
         journey.tenant(&organization);
         journey.step(Step::Matched, Some(organization.as_str()));
         let known = match expected? {

@@ -4,7 +4,7 @@
 //! data up to a day old serve. What WorkOS refuses definitively (the organization is gone) is not trouble but
 //! an answer, and is never papered over with old data.
 
-use domain::{OrganizationId, Selector, Tenant, Timestamp};
+use domain::{Login, OrganizationId, Selector, Tenant, Timestamp};
 use net::Deadline;
 use store::{Store, StoreError, TenantRecord};
 use workos::{ApiKey, Client};
@@ -52,12 +52,15 @@ impl Tenancy<'_> {
         }
     }
 
-    /// The tenant that a login is for, as far as its selector tells before the profile is there. Runs beside the code
+    /// The tenant that a login is for, as far as that is known before the profile is there. Runs beside the code
     /// exchange.
-    pub(crate) async fn expected(self, selector: &Selector) -> Result<Option<TenantRecord>, TenancyError> {
-        let organization = match selector {
-            Selector::Organization(id) | Selector::Provider { organization: id, .. } => Some(id.clone()),
-            Selector::Connection(connection) => self.store.organization_of(connection).await?,
+    pub(crate) async fn expected(self, login: &Login) -> Result<Option<TenantRecord>, TenancyError> {
+        let organization = match (&login.organization, &login.selector) {
+            (Some(id), _)
+            | (None, Selector::Organization(id) | Selector::Provider { organization: id, .. }) => {
+                Some(id.clone())
+            }
+            (None, Selector::Connection(connection)) => self.store.organization_of(connection).await?,
         };
         match organization {
             Some(organization) => self.tenant(&organization).await.map(Some),

@@ -23,8 +23,12 @@ pub(crate) enum Failure {
     Parameter(&'static str),
     #[error("no tenant has this login address")]
     NoSuchPlace,
-    #[error("too many requests of this kind")]
-    TooMany { wait: Duration, retry: Option<Link> },
+    /// `known`: found without asking, and not worth a write.
+    #[error("too many look-ups of one client")]
+    TooMany { wait: Duration, known: bool },
+    /// It goes on by itself at `retry`.
+    #[error("too many logins of one connection or tenant")]
+    Crowded { wait: Duration, retry: Link },
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -46,13 +50,21 @@ impl Failure {
             }
             Self::Parameter(_) => Page::BadLink { reason: BadLink::Parameter, start },
             Self::NoSuchPlace => Page::NotFound,
-            Self::TooMany { wait, retry } => {
-                Page::TryLater { reason: Unavailable::TooMany, wait, retry: retry.or(Some(again)) }
+            Self::TooMany { wait, .. } => {
+                Page::TryLater { reason: Unavailable::TooMany, wait, retry: Some(again) }
+            }
+            Self::Crowded { wait, retry } => {
+                Page::TryLater { reason: Unavailable::Crowded, wait, retry: Some(retry) }
             }
             Self::Store(_) | Self::Random(_) => {
                 Page::TryLater { reason: Unavailable::Down, wait: RETRY_AFTER, retry: Some(again) }
             }
         }
+    }
+
+    /// Whether somebody may ask about it later.
+    pub(crate) const fn worth_telling(&self) -> bool {
+        !matches!(self, Self::NoSuchPlace | Self::TooMany { known: true, .. })
     }
 
     /// Whether the fault is ours.

@@ -26,16 +26,17 @@ impl Visit<'_> {
         journey: &mut Journey,
     ) -> Result<Response, Failure> {
         let Self { deps, now, .. } = self;
-        let Destination { selector, login_hint, domain_hint, .. } = to;
+        let Destination { selector, organization, login_hint, domain_hint } = to;
         let retry = Link::path("/login").with_query(&selector.to_query());
         let retry = request.return_to.iter().fold(retry, |link, url| link.with("return_to", url));
-        self.count_login(&selector, retry).await?;
+        self.count_login(&selector, organization.as_ref(), retry).await?;
         let rng = deps.shared.rng();
         let state = rng.token()?;
         let verifier = PkceVerifier::new(rng.token()?);
         let flow = FlowCookie::create(&state, rng, *now)?;
         let login = Login {
             selector,
+            organization,
             return_to: request.target.as_str().to_owned(),
             verifier,
             browser_hash: flow.browser_hash(),

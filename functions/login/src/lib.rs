@@ -47,7 +47,12 @@ struct Settings {
     tenant_logins: Limit,
     connection_logins: Limit,
     lookups: Limit,
+    told: Limit,
 }
+
+/// Attempts of one address that an instance writes down in a minute although they led nowhere: links that cannot work are
+/// easily made up.
+const TOLD: u64 = 30;
 
 impl Deps {
     /// # Errors
@@ -94,6 +99,7 @@ impl Deps {
                         shards: 1,
                     },
                     lookups: Limit { name: "lookups", per_minute: limits.lookups.into(), shards: 1 },
+                    told: Limit { name: "told", per_minute: TOLD, shards: 1 },
                 }),
             })
         };

@@ -51,9 +51,10 @@ fn given(value: &Option<String>) -> Option<&str> {
 }
 
 impl Parameters {
-    /// The text typed as an e-mail address, if it is none; then the form is shown again.
-    pub(crate) fn mistyped(&self) -> Option<&str> {
-        given(&self.email).filter(|text| typed(text).is_none())
+    /// The text typed as an e-mail address, if it is none; then the form is shown again, with as much of it as it takes.
+    pub(crate) fn mistyped(&self) -> Option<String> {
+        let text = given(&self.email).filter(|text| typed(text).is_none())?;
+        Some(text.chars().take(LONGEST_HINT).collect())
     }
 
     /// # Errors
@@ -144,8 +145,8 @@ impl Request {
         }
     }
 
-    /// The request as the query of a link, without what was typed. The tenant whose address was opened is named; a
-    /// connection beside it was compared with it already.
+    /// The request as the query of a link, without what was typed. The tenant whose address was opened is named; of a
+    /// connection beside it we know already that it is the tenant's.
     pub(crate) fn to_query(&self) -> String {
         let Asked { place, organization, connection, provider, typed: _, login_hint, domain_hint, choose } =
             &self.asked;

@@ -4,11 +4,13 @@
 //! cookies (R05, R13). A POST comes from our own pages alone; it is there to keep an address out of address bars, and
 //! can do nothing that a link cannot. Which way a login goes is decided by `domain::routing`, from what is read here.
 
+use std::time::Duration;
+
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{OriginalUri, Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::routing::{Candidate, Decision, Remembered, Seek, decide};
+use domain::routing::{Candidate, Company, Decision, Remembered, Seek, decide};
 use domain::tenant_settings::Slug;
 use domain::{Domain, OrganizationId, Selector, Timestamp};
 use http::header::SET_COOKIE;
@@ -25,6 +27,9 @@ use crate::failure::Failure;
 use crate::journey::Journey;
 use crate::pages;
 use crate::request::{Parameters, Request};
+
+/// Over how long the people of a crowd come back.
+const SPREAD: Duration = Duration::from_secs(20);
 
 /// What every handler here is given of the request.
 pub(crate) struct Visit<'a> {
@@ -107,7 +112,7 @@ impl Visit<'_> {
             };
             journey.asked(&request, self.now);
             if let Some(text) = parameters.mistyped() {
-                return Ok(self.email_form(&request, text, true));
+                return Ok(self.email_form(&request, &text, true));
             }
             if let Some(elsewhere) = self.elsewhere(&mut request).await? {
                 return Ok(elsewhere);
@@ -126,7 +131,7 @@ impl Visit<'_> {
         } else {
             tracing::warn!(error = %failure, "a login was not started: {failure}");
         }
-        let traced = !matches!(failure, Failure::NoSuchPlace);
+        let traced = failure.worth_telling() && self.may_tell();
         let ours = failure.ours();
         let page = failure.page(start, again);
         let reason = match page.code() {
@@ -164,7 +169,14 @@ impl Visit<'_> {
         if let Some(organization) = self.deps.store.organization_by_host(&host).await? {
             request.asked.place.get_or_insert(organization);
         }
-        request.asked.seek(false).map_err(Failure::Conflict)?;
+        let seek = request.asked.seek(false).map_err(Failure::Conflict)?;
+        if request.asked.place.is_some() && request.asked.connection.is_some() {
+            // The other host is not told whose place this was: whether the connection fits is seen here.
+            let candidates = self.candidates(&self.read(&seek).await?);
+            if let Decision::Conflict(conflict) = decide(&request.asked, &candidates, &[]) {
+                return Err(Failure::Conflict(conflict));
+            }
+        }
         let query = request.to_query();
         let url = format!("{home}/login{}{query}", if query.is_empty() { "" } else { "?" });
         Ok(Some(Redirect::to(&url).into_response()))
@@ -180,10 +192,7 @@ impl Visit<'_> {
         };
         let seek = asked.seek(!self.remembered.is_empty()).map_err(Failure::Conflict)?;
         let records = self.read(&seek).await?;
-        let candidates: Vec<Candidate> = records
-            .iter()
-            .map(|known| Candidate::of(&known.tenant, &known.gate, &known.settings, &settings.providers))
-            .collect();
+        let candidates = self.candidates(&records);
         let mut decision = decide(&asked, &candidates, &self.remembered);
         if let (Decision::NotSetUp, Some(selector)) = (&decision, default) {
             // One company's deployment: whoever has another address is for that company to judge.
@@ -211,23 +220,45 @@ impl Visit<'_> {
                 Ok(page.respond(self.deps.shared.site(), self.ctx))
             }
             Decision::WelcomeBack(companies) => {
-                Ok(pages::welcome_back(request, &companies).respond(self.deps.shared.site(), self.ctx))
+                let brand = match companies.as_slice() {
+                    [(company, _)] => brand(company, &records),
+                    _ => None,
+                };
+                let page = pages::welcome_back(request, &companies);
+                Ok(page.respond_as(self.deps.shared.site(), self.ctx, brand.as_ref()))
             }
             Decision::PickConnection { company, choices } => {
-                let brand = records
-                    .iter()
-                    .find(|known| known.tenant.organization == company.organization)
-                    .and_then(|known| Brand::of(&company.name, &known.settings.branding));
+                let brand = brand(&company, &records);
                 let page = pages::pick_connection(request, &company, &choices);
-                journey.answered(&self.deps.store, "a choice of connections", self.now).await;
+                self.asks(journey, "a choice of connections").await;
                 Ok(page.respond_as(self.deps.shared.site(), self.ctx, brand.as_ref()))
             }
             Decision::PickCompany(companies) => {
                 let page = pages::pick_company(request, &companies);
-                journey.answered(&self.deps.store, "a choice of companies", self.now).await;
+                self.asks(journey, "a choice of companies").await;
                 Ok(page.respond(self.deps.shared.site(), self.ctx))
             }
         }
+    }
+
+    async fn asks(&self, journey: &mut Journey, what: &str) {
+        if self.may_tell() {
+            journey.answered(&self.deps.store, what, self.now).await;
+        }
+    }
+
+    /// Whether an attempt that began no login is written down: whoever makes them up is, up to a point.
+    fn may_tell(&self) -> bool {
+        let client = self.ctx.client.limit_key();
+        let verdict = self.deps.limiter.count_here(&self.deps.settings.told, &client, self.now);
+        !matches!(verdict, Verdict::Over { .. })
+    }
+
+    fn candidates(&self, records: &[TenantRecord]) -> Vec<Candidate> {
+        let providers = &self.deps.settings.providers;
+        let candidate =
+            |known: &TenantRecord| Candidate::of(&known.tenant, &known.gate, &known.settings, providers);
+        records.iter().map(candidate).collect()
     }
 
     fn email_form(&self, request: &Request, email: &str, invalid: bool) -> Response {
@@ -263,33 +294,70 @@ impl Visit<'_> {
     /// Whoever asks which companies are here is counted before anything is looked up.
     async fn count_lookup(&self) -> Result<(), Failure> {
         let limit = &self.deps.settings.lookups;
-        self.count(limit, &self.ctx.client.limit_key(), None).await
+        let client = self.ctx.client.limit_key();
+        if let Some(Verdict::Over { retry_after: wait }) =
+            self.deps.limiter.known_over(limit, &client, self.now)
+        {
+            return Err(Failure::TooMany { wait, known: true });
+        }
+        match self.count(limit, &client).await {
+            Some(wait) => Err(Failure::TooMany { wait, known: false }),
+            None => Ok(()),
+        }
     }
 
-    pub(crate) async fn count_login(&self, selector: &Selector, retry: Link) -> Result<(), Failure> {
-        let settings = &self.deps.settings;
-        let (limit, who) = match selector {
-            Selector::Connection(id) => (&settings.connection_logins, id.as_str()),
-            Selector::Organization(id) | Selector::Provider { organization: id, .. } => {
-                (&settings.tenant_logins, id.as_str())
+    /// WorkOS counts the logins of each connection, and tells the browser of one too many in its own words. An
+    /// organization that is not known here has one connection like any other; a public provider is one for all.
+    pub(crate) async fn count_login(
+        &self,
+        selector: &Selector,
+        organization: Option<&OrganizationId>,
+        retry: Link,
+    ) -> Result<(), Failure> {
+        let way = match selector {
+            Selector::Connection(id) => id.as_str(),
+            Selector::Organization(id) => id.as_str(),
+            Selector::Provider { provider, .. } => provider.as_str(),
+        };
+        let (of_way, of_tenant) = (&self.deps.settings.connection_logins, &self.deps.settings.tenant_logins);
+        let tenant = async {
+            match organization {
+                Some(organization) => self.count(of_tenant, organization.as_str()).await,
+                None => None,
             }
         };
-        self.count(limit, who, Some(retry)).await
+        let (way, tenant) = tokio::join!(self.count(of_way, way), tenant);
+        match way.max(tenant) {
+            Some(wait) => Err(Failure::Crowded { wait: wait.saturating_add(self.spread()), retry }),
+            None => Ok(()),
+        }
     }
 
-    async fn count(&self, limit: &Limit, who: &str, retry: Option<Link>) -> Result<(), Failure> {
+    /// How much longer than the minute this one waits: a company that waits shall not come back in one second.
+    fn spread(&self) -> Duration {
+        let [random] = self.deps.shared.rng().bytes::<1>().unwrap_or_default();
+        SPREAD.mul_f64(f64::from(random) / 256.0)
+    }
+
+    /// How long to wait; `None` within the limit.
+    async fn count(&self, limit: &Limit, who: &str) -> Option<Duration> {
         let limiter = &self.deps.limiter;
         let verdict = match limiter.known_over(limit, who, self.now) {
             Some(over) => over,
             None => limiter.count(limit, who, self.now).await,
         };
         match verdict {
-            Verdict::Within => Ok(()),
+            Verdict::Within => None,
             Verdict::Uncounted => {
                 self.deps.shared.metrics().count_by("limit_uncounted", "limit", limit.name);
-                Ok(())
+                None
             }
-            Verdict::Over { retry_after } => Err(Failure::TooMany { wait: retry_after, retry }),
+            Verdict::Over { retry_after } => Some(retry_after),
         }
     }
+}
+
+fn brand(company: &Company, records: &[TenantRecord]) -> Option<Brand> {
+    let known = records.iter().find(|known| known.tenant.organization == company.organization)?;
+    Brand::of(&company.name, &known.settings.branding)
 }

@@ -166,6 +166,9 @@ impl FromStr for Selector {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     pub selector: Selector,
+    /// The tenant that it is for, where that was known when it began: nobody comes back as somebody of another (R12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<OrganizationId>,
     /// Where the person goes afterwards; checked again when it is used (R09).
     pub return_to: String,
     pub verifier: PkceVerifier,

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::response::Response;
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, REFRESH, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
 pub use account::{Account, AccountNotice, AccountSession};
@@ -203,6 +203,9 @@ impl Page {
         if let Some(wait) = wait {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
+        if let Some(refresh) = self.goes_on().filter(|_| ctx.answer == Answer::Page) {
+            response.headers_mut().insert(REFRESH, refresh);
+        }
         let leads_elsewhere = self.form_leads_elsewhere();
         let brand_style = brand.and_then(Brand::style_hash);
         if let Some(policy) = headers::policy_of_page(site, leads_elsewhere, brand_style.as_deref()) {
@@ -212,6 +215,16 @@ impl Page {
             send_origin(&mut response);
         }
         response
+    }
+
+    /// The header with which a page goes on by itself: browsers heed it without a script.
+    fn goes_on(&self) -> Option<HeaderValue> {
+        match self {
+            Self::TryLater { reason: Unavailable::Crowded, wait, retry: Some(link) } => {
+                HeaderValue::try_from(format!("{}; url={link}", seconds(*wait))).ok()
+            }
+            _ => None,
+        }
     }
 
     /// Whether a form of this page ends in a redirect to an IdP.

@@ -146,6 +146,7 @@ async fn fill(store: &Store, ring: &KeyRing) -> Result<String> {
     store.publish_keys(&ring.public(None), None).await?;
     let login = Login {
         selector: Selector::Organization(organization.clone()),
+        organization: None,
         return_to: RETURN_URL.to_owned(),
         verifier: domain::login::PkceVerifier::new(rng.token()?),
         browser_hash: rng.token()?,

@@ -59,6 +59,7 @@ pub(crate) fn user_id(id: &str) -> UserId {
 pub(crate) fn login(browser_secret: &str) -> Login {
     Login {
         selector: Selector::Organization(organization("org_acme")),
+        organization: None,
         return_to: "http://localhost:8080/dashboard".into(),
         verifier: PkceVerifier::new("verifier".into()),
         browser_hash: sha256(browser_secret),

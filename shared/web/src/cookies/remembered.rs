@@ -37,7 +37,13 @@ impl RememberedCookie {
             })
         };
         let pairs: Option<Vec<Remembered>> = value.split('~').map(pair).collect();
-        pairs.unwrap_or_default().into_iter().take(MOST).collect()
+        let mut latest: Vec<Remembered> = Vec::new();
+        for pair in pairs.unwrap_or_default().into_iter().take(MOST) {
+            if latest.iter().all(|known| known.organization != pair.organization) {
+                latest.push(pair);
+            }
+        }
+        latest
     }
 
     /// With this sign-in as the latest.
@@ -89,6 +95,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_absent() {
         assert_eq!(read("org_a.conn_b"), [known("a", "b")]);
+        // We write each company once; whoever writes it twice is told the same as by the first.
+        assert_eq!(read("org_a.conn_1~org_b.conn_2~org_a.conn_3"), [known("a", "1"), known("b", "2")]);
         let long = format!("org_{}.conn_b", "a".repeat(2000));
         for value in ["", "x", "org_a", "org_a.conn_b~", "conn_b.org_a", "org_a.conn_b~<script>", &long] {
             assert!(read(value).is_empty(), "{value}");

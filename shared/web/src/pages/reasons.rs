@@ -140,6 +140,8 @@ impl BadLink {
 pub enum Unavailable {
     /// A limit of ours (R64).
     TooMany,
+    /// More people want to sign in at once than the company's sign-in service is sent. Their turn comes by itself.
+    Crowded,
     /// Something behind us does not answer. Never a 4xx: nobody did anything wrong.
     Down,
 }
@@ -147,14 +149,14 @@ pub enum Unavailable {
 impl Unavailable {
     pub const fn code(self) -> &'static str {
         match self {
-            Self::TooMany => "too_many_requests",
+            Self::TooMany | Self::Crowded => "too_many_requests",
             Self::Down => "try_later",
         }
     }
 
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::Crowded => StatusCode::TOO_MANY_REQUESTS,
             Self::Down => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

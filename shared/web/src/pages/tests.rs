@@ -123,6 +123,7 @@ fn all() -> Vec<(String, Page)> {
         ("start_from_here", Page::StartFromHere { start: None }),
         ("start_from_here_default", Page::StartFromHere { start: start() }),
         ("too_many", Page::TryLater { reason: Unavailable::TooMany, wait: minute, retry: None }),
+        ("crowded", Page::TryLater { reason: Unavailable::Crowded, wait: minute, retry: Some(restart()) }),
         (
             "try_later",
             Page::TryLater {

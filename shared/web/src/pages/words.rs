@@ -72,6 +72,13 @@ impl Page {
                 "Please wait a moment".to_owned(),
                 format!("There were too many attempts in a short time. Please try again in {}.", spoken(*wait)),
             ),
+            Self::TryLater { reason: Unavailable::Crowded, wait, .. } => (
+                "One moment, please".to_owned(),
+                format!(
+                    "Many people are signing in through your company at once. This page goes on by itself in {}.",
+                    spoken(*wait)
+                ),
+            ),
             Self::TryLater { reason: Unavailable::Down, wait, .. } => (
                 "Please try again shortly".to_owned(),
                 format!(

@@ -11,7 +11,7 @@ use tokens::{KeyRing, PrivateKey, SessionClaims};
 
 const SIGNATURE: &[(&str, &str)] = &[("AUTHORIZER_MODE", "signature")];
 
-fn cookie(token: &str) -> Event {
+pub(crate) fn cookie(token: &str) -> Event {
     Event::new(BTreeMap::new(), vec!["theme=dark".to_owned(), format!("{SESSION}={token}")])
 }
 
@@ -25,7 +25,7 @@ async fn verdict(deployment: &Deployment, event: &Event) -> Value {
     serde_json::to_value(response).unwrap()
 }
 
-async fn reason(deployment: &Deployment, event: &Event) -> &'static str {
+pub(crate) async fn reason(deployment: &Deployment, event: &Event) -> &'static str {
     match authorizer::authorize(&deployment.authorizer, event).await {
         Decision(Ok(_)) => "allowed",
         Decision(Err(denial)) => denial.code(),
@@ -40,7 +40,7 @@ async fn ada(stack: &Stack) -> (Browser, String) {
 }
 
 /// The claims of this token with some of them changed, signed with the product's own key.
-fn forged(stack: &Stack, token: &str, change: impl FnOnce(&mut SessionClaims)) -> String {
+pub(crate) fn forged(stack: &Stack, token: &str, change: impl FnOnce(&mut SessionClaims)) -> String {
     let secret = stack.running.secrets.get(e2e::SIGNING_KEYS_SECRET).unwrap();
     let mut claims = claims(token);
     change(&mut claims);

@@ -111,7 +111,8 @@ async fn unknown_paths_and_methods_have_pages() {
         assert_eq!(browser.ask("BREW", path).send().await.status, 404, "{path}");
     }
     for (path, allow) in [
-        ("/login", "GET,HEAD"),
+        ("/login", "GET,HEAD,POST"),
+        ("/login/acme", "GET,HEAD"),
         ("/auth/callback", "GET,HEAD"),
         ("/auth/session", "GET,HEAD"),
         ("/auth/account", "GET,HEAD"),

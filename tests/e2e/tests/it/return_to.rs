@@ -51,7 +51,7 @@ async fn hostile_return_urls_start_nothing() {
         assert_eq!((page.status, page.code().as_str()), (400, "invalid_return_url"), "{url:?}");
         assert!(!page.headers.contains_key("location") && page.cookies().is_empty(), "{url:?}");
     }
-    assert_eq!(stack.ephemeral().await.len(), 0);
+    assert_eq!(stack.logins().await.len(), 0);
 }
 
 /// R08: every legitimate one is where the login ends.
