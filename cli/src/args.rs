@@ -135,7 +135,7 @@ pub struct AwsArgs {
     after_help = "The WorkOS API key is read from --api-key-file, from the environment variable WORKOS_API_KEY, or \
 asked for at the terminal; never from an argument or from .env.\n\n\
 Needs the right to cloudformation:DescribeStacks, secretsmanager:GetSecretValue, PutSecretValue and \
-UpdateSecretVersionStage on the stack's two secrets, dynamodb:GetItem and PutItem on its identity table."
+UpdateSecretVersionStage on the stack's three secrets, dynamodb:GetItem and PutItem on its identity table."
 )]
 pub struct SetupArgs {
     #[command(flatten)]
@@ -146,6 +146,16 @@ pub struct SetupArgs {
     /// Put a new API key in place of the one that is stored
     #[arg(long)]
     pub rotate_api_key: bool,
+    /// File that holds the secret of the webhook endpoint at WorkOS, for directory sync; - for standard input. Also read
+    /// from WORKOS_WEBHOOK_SECRET_VALUE
+    #[arg(long, value_name = "FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Put a new webhook secret in place of the one that is stored; both count until the one before is forgotten
+    #[arg(long)]
+    pub rotate_webhook_secret: bool,
+    /// Let only the current webhook secret count
+    #[arg(long, conflicts_with = "rotate_webhook_secret")]
+    pub forget_previous_webhook_secret: bool,
     /// Do not ask WorkOS whether it knows the API key
     #[arg(long)]
     pub no_verify: bool,

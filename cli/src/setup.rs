@@ -4,6 +4,7 @@
 //! stored, because a wrong one would only be noticed by the first person who signs in.
 
 mod command;
+mod webhook;
 
 use net::Deadline;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +15,7 @@ use workos::{ApiKey, Client, Kind};
 use crate::secret_store::{SecretStore, SecretStoreError};
 
 pub use command::{SetupError, run};
+pub use webhook::{Wanted, WebhookChange, WebhookPlace};
 
 /// How long WorkOS may take over the question whether it knows a key.
 const CHECK_TIME: std::time::Duration = std::time::Duration::from_secs(8);

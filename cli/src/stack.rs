@@ -20,6 +20,8 @@ pub struct Stack {
     pub ephemeral_table: String,
     pub api_key_secret: String,
     pub signing_keys_secret: String,
+    pub webhook_url: String,
+    pub webhook_secret: String,
     /// Where the host of the public URL must point, when the stack made a custom domain.
     pub custom_domain_target: Option<String>,
     /// The parameters below are unknown when only the outputs are.
@@ -164,6 +166,8 @@ impl Stack {
             ephemeral_table: output("EphemeralTableName"),
             api_key_secret: output("WorkosApiKeySecretArn"),
             signing_keys_secret: output("SigningKeysSecretArn"),
+            webhook_url: output("WebhookUrl"),
+            webhook_secret: output("WebhookSecretArn"),
             custom_domain_target: outputs.remove("CustomDomainTarget"),
             workos_api_base_url: parameters.remove("WorkosApiBaseUrl"),
             workos_client_id: parameters.remove("WorkosClientId"),
@@ -230,6 +234,8 @@ mod tests {
             "EphemeralTableName",
             "WorkosApiKeySecretArn",
             "SigningKeysSecretArn",
+            "WebhookUrl",
+            "WebhookSecretArn",
         ];
         keys.iter()
             .map(|key| json!({"OutputKey": key, "OutputValue": value(key), "Description": "x"}))

@@ -1,16 +1,20 @@
 //! The terminal side of `vestibule setup`.
 
 use std::io::{self, Read};
+use std::path::Path;
 
 use domain::{Clock, Rng};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use store::{Store, StoreError};
 use web::Vars;
-use workos::{ApiKey, BaseUrl, Client, ClientId, Environment, InvalidApiKey};
+use workos::{
+    ApiKey, BaseUrl, Client, ClientId, Environment, InvalidApiKey, InvalidWebhookSecret, WebhookSecret,
+};
 
-use super::{ApiKeyChange, ApiKeyPlace, KeyCheckError, check};
+use super::{ApiKeyChange, ApiKeyPlace, KeyCheckError, Wanted, WebhookChange, WebhookPlace, check};
 use crate::args::SetupArgs;
+use crate::dev::WEBHOOK_SECRET_VALUE;
 use crate::keys::{FirstKey, KeyName, Keys, KeysError};
 use crate::operator::OperatorError;
 use crate::secret_store::{SecretStore, SecretStoreError};
@@ -36,8 +40,17 @@ pub enum SetupError {
     NoApiKey,
     #[error("{place}: {why}")]
     InvalidApiKey { place: String, why: InvalidApiKey },
+    #[error("{place}: {why}")]
+    InvalidWebhookSecret { place: String, why: InvalidWebhookSecret },
+    #[error(
+        "no new webhook secret: set WORKOS_WEBHOOK_SECRET_VALUE, give --webhook-secret-file FILE (- for standard input), \
+         or run this at a terminal, where it is asked for"
+    )]
+    NoWebhookSecret,
+    #[error("--api-key-file and --webhook-secret-file cannot both be standard input")]
+    OneStandardInput,
     #[error("cannot read {place}: {why}")]
-    ApiKeyFile { place: String, why: io::Error },
+    SecretFile { place: String, why: io::Error },
     #[error("{0}: {1}")]
     BaseUrl(&'static str, String),
     #[error(transparent)]
@@ -57,6 +70,9 @@ pub enum SetupError {
 /// # Errors
 /// With what is in the way, and the flag or command that clears it.
 pub async fn run(args: &SetupArgs, vars: &Vars) -> Result<(), SetupError> {
+    if [&args.api_key_file, &args.webhook_secret_file].iter().all(|file| is_standard_input(file.as_deref())) {
+        return Err(SetupError::OneStandardInput);
+    }
     let http = net::client()?;
     let (config, stack) = target::stack(&http, &args.stack).await?;
     let secrets = SecretStore::new(&config);
@@ -76,6 +92,8 @@ pub async fn run(args: &SetupArgs, vars: &Vars) -> Result<(), SetupError> {
             (place.store(&text).await?, key.environment())
         }
     };
+    let place = WebhookPlace { secrets: secrets.clone(), secret: stack.webhook_secret.clone() };
+    let webhook = webhook(args, vars, &place).await?;
     let keys = Keys {
         store: Store::new(&config, stack.tables(), rng.clone()),
         secrets,
@@ -84,7 +102,11 @@ pub async fn run(args: &SetupArgs, vars: &Vars) -> Result<(), SetupError> {
         rng,
     };
     let (key, first) = keys.create(args.algorithm.into()).await?;
-    let warnings = warnings(args, vars, change, environment, &key);
+    let mut warnings = warnings(args, vars, change, environment, &key);
+    if webhook == WebhookChange::KeptAnother {
+        let stays = "another webhook secret is stored and stays; --rotate-webhook-secret puts the given one in its place";
+        warnings.push(stays.to_owned());
+    }
     if args.json {
         say_json(&json!({
             "stack": stack.name,
@@ -92,12 +114,14 @@ pub async fn run(args: &SetupArgs, vars: &Vars) -> Result<(), SetupError> {
             "redirect_uri": stack.redirect_uri,
             "sign_in_endpoint": stack.sign_in_endpoint,
             "jwks_url": stack.jwks_url,
+            "webhook_url": stack.webhook_url,
             "api_key": change,
+            "webhook_secret": webhook,
             "signing_key": { "change": first, "kid": key.kid, "algorithm": key.algorithm },
             "warnings": warnings,
         }))?;
     } else {
-        report(&stack, change, &key, first)?;
+        report(&stack, change, webhook, &key, first)?;
         for warning in warnings {
             note(&format!("warning: {warning}"))?;
         }
@@ -130,16 +154,7 @@ fn workos(
 /// The key, and where it is from.
 fn api_key(args: &SetupArgs, vars: &Vars) -> Result<(String, SecretString), SetupError> {
     if let Some(file) = &args.api_key_file {
-        let standard_input = file.as_os_str() == "-";
-        let place = if standard_input { "standard input".to_owned() } else { file.display().to_string() };
-        let mut text = String::new();
-        let read = if standard_input {
-            io::stdin().read_to_string(&mut text).map(|_| text)
-        } else {
-            std::fs::read_to_string(file)
-        };
-        let text = read.map_err(|why| SetupError::ApiKeyFile { place: place.clone(), why })?;
-        return Ok((place, text.trim().to_owned().into()));
+        return from_file(file);
     }
     if let Some(key) = vars.get("WORKOS_API_KEY") {
         return Ok(("WORKOS_API_KEY".to_owned(), key.to_owned().into()));
@@ -148,6 +163,52 @@ fn api_key(args: &SetupArgs, vars: &Vars) -> Result<(String, SecretString), Setu
         return Err(SetupError::NoApiKey);
     }
     Ok(("the API key".to_owned(), ask_secret("WorkOS API key (not shown): ")?))
+}
+
+/// What a file or the standard input holds, and where it is from.
+fn from_file(file: &Path) -> Result<(String, SecretString), SetupError> {
+    let standard_input = is_standard_input(Some(file));
+    let place = if standard_input { "standard input".to_owned() } else { file.display().to_string() };
+    let mut text = String::new();
+    let read = if standard_input {
+        io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(file)
+    };
+    let text = read.map_err(|why| SetupError::SecretFile { place: place.clone(), why })?;
+    Ok((place, text.trim().to_owned().into()))
+}
+
+fn is_standard_input(file: Option<&Path>) -> bool {
+    file.is_some_and(|file| file.as_os_str() == "-")
+}
+
+/// Stores the webhook's secret where one is given. Without one everything but directory sync works.
+async fn webhook(args: &SetupArgs, vars: &Vars, place: &WebhookPlace) -> Result<WebhookChange, SetupError> {
+    let asked = "the webhook secret";
+    let given = match (&args.webhook_secret_file, vars.get(WEBHOOK_SECRET_VALUE)) {
+        (Some(file), _) => Some(from_file(file)?),
+        (None, Some(text)) => Some((WEBHOOK_SECRET_VALUE.to_owned(), text.to_owned().into())),
+        (None, None) if args.rotate_webhook_secret && !somebody_is_there() => {
+            return Err(SetupError::NoWebhookSecret);
+        }
+        (None, None) if args.rotate_webhook_secret => {
+            Some((asked.to_owned(), ask_secret("New WorkOS webhook secret (not shown): ")?))
+        }
+        (None, None) if somebody_is_there() && !place.is_set().await? => {
+            let question = "WorkOS webhook secret, for directory sync (not shown; empty for none yet): ";
+            let text = ask_secret(question)?;
+            (!text.expose_secret().is_empty()).then(|| (asked.to_owned(), text))
+        }
+        (None, None) => None,
+    };
+    if let Some((from, text)) = &given {
+        WebhookSecret::parse(text.expose_secret())
+            .map_err(|why| SetupError::InvalidWebhookSecret { place: from.clone(), why })?;
+    }
+    let wanted =
+        Wanted { rotate: args.rotate_webhook_secret, forget_previous: args.forget_previous_webhook_secret };
+    Ok(place.set(given.as_ref().map(|(_, text)| text), wanted).await?)
 }
 
 fn warnings(
@@ -179,11 +240,24 @@ fn warnings(
     warnings
 }
 
-fn report(stack: &Stack, change: ApiKeyChange, key: &KeyName, first: FirstKey) -> Result<(), SetupError> {
+fn report(
+    stack: &Stack,
+    change: ApiKeyChange,
+    webhook: WebhookChange,
+    key: &KeyName,
+    first: FirstKey,
+) -> Result<(), SetupError> {
     let api_key = match change {
         ApiKeyChange::Stored => "stored",
         ApiKeyChange::Replaced => "replaced; functions use the new one within five minutes",
         ApiKeyChange::Kept => "was there already and stays",
+    };
+    let webhook = match webhook {
+        WebhookChange::None => "none; directory sync needs one",
+        WebhookChange::Stored => "stored",
+        WebhookChange::Kept | WebhookChange::KeptAnother => "was there already and stays",
+        WebhookChange::Rotated => "rotated; the one before counts as well until it is forgotten",
+        WebhookChange::Forgotten => "only the current one counts within five minutes",
     };
     let made = match first {
         FirstKey::Created => "made and published",
@@ -196,11 +270,14 @@ fn report(stack: &Stack, change: ApiKeyChange, key: &KeyName, first: FirstKey) -
     });
     say(&format!(
         "{name} is set up.\n\n  \
-         API key       {api_key}\n  \
-         Signing key   {kid} ({algorithm}) {made}\n{dns}\n\
+         API key         {api_key}\n  \
+         Signing key     {kid} ({algorithm}) {made}\n  \
+         Webhook secret  {webhook}\n{dns}\n\
          In the WorkOS dashboard, under Redirects, register\n  \
          redirect URI       {redirect}\n  \
-         sign-in endpoint   {start}\n\n\
+         sign-in endpoint   {start}\n\
+         and for directory sync, under Webhooks\n  \
+         endpoint           {hook}\n\n\
          Then\n  \
          1. open {start}?organization=org_… with the id of an organization that has a connection;\n  \
          2. give {jwks} to whoever verifies session tokens;\n  \
@@ -210,6 +287,7 @@ fn report(stack: &Stack, change: ApiKeyChange, key: &KeyName, first: FirstKey) -
         algorithm = key.algorithm,
         redirect = stack.redirect_uri,
         start = stack.sign_in_endpoint,
+        hook = stack.webhook_url,
         jwks = stack.jwks_url,
     ))?;
     Ok(())

@@ -66,7 +66,9 @@ impl Refusal {
                 tracing::warn!(webhook.reason = reason, "a call was refused: {self}");
             }
             // Nothing is broken: it is early.
-            None if matches!(self, Self::Unresolved) => tracing::warn!("an event has to come again: {self}"),
+            None if matches!(self, Self::NotHandled(NotHandled::Unresolved { .. })) => {
+                tracing::warn!("an event has to come again: {self}")
+            }
             None => tracing::error!(error = %self, "an event was not handled: {self}"),
         }
         let problem = |status, code, message: &'static str| Problem::new(status, code, message).respond(ctx);
