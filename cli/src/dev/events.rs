@@ -13,7 +13,7 @@ macro_rules! files {
 }
 
 /// The files of `events/`, as they were when this program was built.
-const EVENTS: [(&str, &str); 55] = files![
+const EVENTS: [(&str, &str); 58] = files![
     "account-end-others-cross-site.json",
     "authorizer-allow-bearer.json",
     "authorizer-allow.json",
@@ -32,6 +32,9 @@ const EVENTS: [(&str, &str); 55] = files![
     "logout-cross-site.json",
     "logout-get.json",
     "logout-post.json",
+    "outbox-purge.json",
+    "outbox-stream.json",
+    "outbox-sweep.json",
     "scim-connection-activated.json",
     "scim-connection-deactivated.json",
     "scim-connection-deleted.json",
@@ -155,6 +158,7 @@ mod tests {
             organization: OrganizationId::parse("org_1").unwrap(),
             user: UserId::parse("user_1").unwrap(),
             session: SessionId::parse("sess_1").unwrap(),
+            notice: "01NOTICE".into(),
         }
     }
 

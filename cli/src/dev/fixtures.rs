@@ -6,17 +6,19 @@
 
 use std::time::Duration;
 
+use domain::directory::{ChangeStamp, DirectoryChange, DirectorySource, GroupRecord, Origin, Retention};
 use domain::login::{LOGIN_LIFETIME, PkceVerifier};
 use domain::tenant::{ConnectionState, TenantConnection, TenantDomain};
 use domain::{
-    Clock, ConnectionId, Domain, EmailAddress, IdentityKey, InvalidId, Login, OrganizationId, Profile, Rng,
-    RngError, Selector, Session, SessionId, Tenant, Timestamp, User, UserId, sha256,
+    Clock, ConnectionId, DirectoryGroupId, DirectoryId, Domain, EmailAddress, EventId, IdentityKey,
+    InvalidId, Login, OrganizationId, Profile, Rng, RngError, Selector, Session, SessionId, Tenant,
+    Timestamp, User, UserId, sha256,
 };
 use http::header::LOCATION;
 use net::Deadline;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use store::{CommitOutcome, LoginCommit, Register, Store, StoreError, UserWrite};
+use store::{Applier, CommitOutcome, LoginCommit, OUTBOX_SHARDS, Register, Store, StoreError, UserWrite};
 use tokens::{Expected, KeyRing, SessionClaims};
 use url::Url;
 use workos::{ApiKey, BaseUrl, Client, ClientId};
@@ -63,6 +65,8 @@ pub struct Fixtures {
     pub organization: OrganizationId,
     pub user: UserId,
     pub session: SessionId,
+    /// A notice that the app is owed. Stands as `01FIXTURENOTICE00000000000` in the events.
+    pub notice: String,
 }
 
 /// The fixtures were not made.
@@ -121,7 +125,32 @@ impl Seeder {
             organization,
             user: session.user,
             session: session.id,
+            notice: self.notice(now).await?,
         })
+    }
+
+    /// The company's directory renames a group, which the app is to hear of.
+    async fn notice(&self, now: Timestamp) -> Result<String, FixtureError> {
+        let origin = Origin {
+            directory: DirectoryId::parse("directory_01FIXTURE")?,
+            organization: Some(OrganizationId::parse(ORGANIZATION)?),
+            source: DirectorySource::Dsync,
+        };
+        let unique = self.rng.ulid(now)?;
+        let group = DirectoryGroupId::parse("directory_group_01FIXTURE")?;
+        let change = DirectoryChange::UpsertGroup(GroupRecord {
+            id: group.clone(),
+            name: format!("Fixture {unique}"),
+            idp_id: None,
+        });
+        let stamp = ChangeStamp::Clocked { at: now, event: EventId::parse(&format!("event_{unique}"))? };
+        Applier::new(self.store.clone(), Retention::default()).apply(&origin, &change, &stamp, now).await?;
+        let mut ids = Vec::new();
+        for part in 0..OUTBOX_SHARDS {
+            let owed = self.store.owed_notices(part, now, 100).await?.into_iter();
+            ids.extend(owed.filter(|notice| notice.subject == group.as_str()).map(|notice| notice.id));
+        }
+        ids.into_iter().max().ok_or_else(|| FixtureError::Text("the app is owed no notice".to_owned()))
     }
 
     async fn pend(
@@ -289,6 +318,7 @@ impl Fixtures {
         event
             .replace("fixture.session.token", self.token.expose_secret())
             .replace("fixture-code", &self.code)
+            .replace("01FIXTURENOTICE00000000000", &self.notice)
             .replace("localhost:8080", host)
     }
 }

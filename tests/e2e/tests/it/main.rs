@@ -28,6 +28,7 @@ mod logins_command;
 mod logout;
 mod logs;
 mod outage;
+mod outbox;
 mod payloads;
 mod policies;
 mod reconcile;

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_yaml_ng::Value;
 use vestibule::dev::template::{TEMPLATE, Template};
 
-const FUNCTIONS: [&str; 5] = ["login", "callback", "session", "scim", "authorizer"];
+const FUNCTIONS: [&str; 6] = ["login", "callback", "session", "scim", "outbox", "authorizer"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -116,6 +116,7 @@ fn secrets_are_named_where_they_may_be_read() {
         }
         assert_eq!(settings.contains("ORIGIN_SECRET"), name != "AuthorizerFunction", "{name}");
         assert_eq!(settings.contains("WORKOS_WEBHOOK_SECRET"), name == "ScimFunction", "{name}");
+        assert_eq!(settings.contains("APP_WEBHOOK_SECRET"), name == "OutboxFunction", "{name}");
     }
     assert!(!TEMPLATE.contains("sk_live_") && !TEMPLATE.contains("sk_test_"));
 }
