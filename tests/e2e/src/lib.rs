@@ -22,14 +22,14 @@ pub mod runtime_api;
 mod sandbox_control;
 mod stack;
 mod tables;
-pub mod webhook;
+pub mod dsync;
 
 pub use answer::Answer;
 pub use browser::{Browser, Departure, Request};
 pub use deployment::{API_KEY_SECRET, Deployment, SIGNING_KEYS_SECRET, WEBHOOK_SECRET};
 pub use jar::{Jar, SetCookie};
 pub use operator::operator_of;
-pub use proxy::{DatabaseProxy, Held};
+pub use proxy::{DatabaseProxy, Fault, Held};
 pub use sandbox_control::{Arrived, SandboxControl};
 pub use stack::Stack;
 pub use tables::Item;

@@ -25,10 +25,31 @@ pub struct DatabaseProxy {
     inner: Arc<Mutex<Inner>>,
 }
 
+/// How calls go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection breaks before the call arrives.
+    Cut,
+    /// The call happens, and the connection breaks before the answer.
+    AnswerCut,
+    /// 500, and nothing happened.
+    ServerError,
+    /// Too many calls, and nothing happened.
+    Throttled,
+    /// Others write the same items in the same moment. Of transactions only; reads are answered.
+    Conflict,
+    /// No answer, ever.
+    Silence,
+}
+
 struct Inner {
     database: String,
     http: reqwest::Client,
     lost: Loss,
+    /// From this call on, counted since [`DatabaseProxy::forget`], and how many of them.
+    broken: Option<(usize, usize, Fault)>,
+    /// Operations in the order of their calls.
+    order: Vec<String>,
     calls: BTreeMap<String, usize>,
     holding: Option<(String, oneshot::Sender<()>, oneshot::Receiver<()>)>,
 }
@@ -89,6 +110,8 @@ impl DatabaseProxy {
             database: database.to_owned(),
             http,
             lost: Loss::Nothing,
+            broken: None,
+            order: Vec::new(),
             calls: BTreeMap::new(),
             holding: None,
         }));
@@ -121,7 +144,19 @@ impl DatabaseProxy {
     }
 
     pub fn heal(&self) {
-        self.inner().lost = Loss::Nothing;
+        let mut inner = self.inner();
+        inner.lost = Loss::Nothing;
+        inner.broken = None;
+    }
+
+    /// So many calls go wrong, beginning with this one, counted from zero since [`DatabaseProxy::forget`].
+    pub fn break_from(&self, call: usize, times: usize, fault: Fault) {
+        self.inner().broken = Some((call, times, fault));
+    }
+
+    /// Operations in the order of their calls since [`DatabaseProxy::forget`].
+    pub fn order(&self) -> Vec<String> {
+        self.inner().order.clone()
     }
 
     /// The next call of this operation waits.
@@ -138,7 +173,9 @@ impl DatabaseProxy {
     }
 
     pub fn forget(&self) {
-        self.inner().calls.clear();
+        let mut inner = self.inner();
+        inner.calls.clear();
+        inner.order.clear();
     }
 }
 
@@ -155,13 +192,18 @@ async fn forward(
 ) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit_once('.').map_or(target, |(_, operation)| operation).to_owned();
-    let (held, loss, url, http) = {
+    let (held, loss, fault, url, http) = {
         let mut inner = lock(&inner);
+        let number = inner.order.len();
+        inner.order.push(operation.clone());
+        let hit =
+            |(from, times, _): &(usize, usize, Fault)| (*from..from.saturating_add(*times)).contains(&number);
+        let fault = inner.broken.filter(hit).map(|(_, _, fault)| fault);
         *inner.calls.entry(operation.clone()).or_default() += 1;
         let wanted = inner.holding.as_ref().is_some_and(|(held, ..)| *held == operation);
         let held = if wanted { inner.holding.take() } else { None };
         let loss = inner.meet(&operation);
-        (held, loss, format!("{}{uri}", inner.database), inner.http.clone())
+        (held, loss, fault, format!("{}{uri}", inner.database), inner.http.clone())
     };
     if let Some((_, arrived, goes_on)) = held {
         let _ = arrived.send(());
@@ -170,9 +212,20 @@ async fn forward(
     if matches!(loss, Loss::Everything | Loss::Operation(_)) {
         return Body::new(Cut).into_response();
     }
+    match fault {
+        Some(Fault::Cut) => return Body::new(Cut).into_response(),
+        Some(Fault::ServerError) => return refusal(500, "InternalServerError", "{}"),
+        Some(Fault::Throttled) => return refusal(400, "ThrottlingException", "{}"),
+        Some(Fault::Conflict) if operation == "TransactWriteItems" => {
+            let reasons = r#"{"CancellationReasons":[{"Code":"TransactionConflict"}],"Message":"cancelled"}"#;
+            return refusal(400, "TransactionCanceledException", reasons);
+        }
+        Some(Fault::Silence) => std::future::pending().await,
+        Some(Fault::Conflict | Fault::AnswerCut) | None => {}
+    }
     headers.remove(HOST);
     let answered = http.request(method, url).headers(headers).body(body).send().await;
-    if matches!(loss, Loss::Answer { .. }) {
+    if matches!(loss, Loss::Answer { .. }) || fault == Some(Fault::AnswerCut) {
         return Body::new(Cut).into_response();
     }
     match answered {
@@ -183,6 +236,14 @@ async fn forward(
         }
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
     }
+}
+
+/// An error as the database spells it.
+fn refusal(status: u16, kind: &str, body: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = body.replacen('{', &format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{kind}","#), 1);
+    let body = body.replace(",}", "}");
+    (status, [("content-type", "application/x-amz-json-1.0")], body).into_response()
 }
 
 /// A body that fails before its first byte: the connection closes without an answer.

@@ -60,6 +60,13 @@ impl Stack {
         }
     }
 
+    /// Every item of both tables.
+    pub async fn everything(&self) -> Vec<Item> {
+        let mut items = self.scan(IDENTITY).await;
+        items.extend(self.scan(EPHEMERAL).await);
+        items
+    }
+
     async fn identity(&self, wanted: impl Fn(&Item) -> bool) -> Vec<Item> {
         self.scan(IDENTITY).await.into_iter().filter(wanted).collect()
     }

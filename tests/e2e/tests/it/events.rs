@@ -513,7 +513,7 @@ async fn a_function_with_wrong_settings_names_all_of_them_and_exits() {
 }
 
 /// The function's binary: a given one, or built now.
-fn bootstrap(function: &str) -> PathBuf {
+pub(crate) fn bootstrap(function: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let given = web::Vars::from_process().get("VESTIBULE_BOOTSTRAPS").map(PathBuf::from);

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::Timestamp;
-use e2e::webhook::{WEBHOOK, person};
+use e2e::dsync::{WEBHOOK, person};
 use e2e::{Answer, Browser, Stack, WEBHOOK_SECRET};
 use lambda_http::Context;
 use serde_json::{Value, json};

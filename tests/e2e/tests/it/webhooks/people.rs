@@ -1,7 +1,7 @@
 //! What directories say, told apart and remembered.
 
 use domain::EventId;
-use e2e::webhook::{ACME, DIRECTORY, directory, group, person, with};
+use e2e::dsync::{ACME, DIRECTORY, directory, group, person, with};
 use e2e::{Stack, at};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Events about organizations: believed at once, and checked with WorkOS at the next login.
 
-use e2e::webhook::{ACME, with};
+use e2e::dsync::{ACME, with};
 use e2e::{Stack, at};
 use serde_json::json;
 
