@@ -1,5 +1,6 @@
 //! WorkOS's webhooks over HTTP: who is believed, and what follows from it.
 
 mod credentials;
+mod leavers;
 mod people;
 mod tenants;
