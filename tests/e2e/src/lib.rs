@@ -15,6 +15,7 @@
 mod answer;
 mod browser;
 mod deployment;
+pub mod dsync;
 mod jar;
 mod operator;
 mod proxy;
@@ -22,7 +23,6 @@ pub mod runtime_api;
 mod sandbox_control;
 mod stack;
 mod tables;
-pub mod dsync;
 
 pub use answer::Answer;
 pub use browser::{Browser, Departure, Request};

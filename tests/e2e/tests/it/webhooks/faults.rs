@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use e2e::runtime_api::Function;
 use e2e::dsync::{ACME, directory, group, person, with};
+use e2e::runtime_api::Function;
 use e2e::{Browser, DatabaseProxy, Fault, Item, Stack, at};
 use serde_json::{Value, json};
 
