@@ -254,8 +254,7 @@ pub async fn revoke_all(args: &RevokeArgs) -> Result<(), KeysCommandError> {
         utc(floor)
     ))?;
     say(
-        "Strict checks know it within 30 seconds. Functions that hold the old ring sign with it for up to five minutes,",
+        "Checks know it within 30 seconds. Who signs in within these 30 seconds may have to sign in once more.",
     )?;
-    say("and nobody accepts that: signing in may fail so long. A deployment of the functions shortens it.")?;
     Ok(())
 }

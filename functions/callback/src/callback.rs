@@ -91,7 +91,9 @@ impl Visit<'_> {
         };
         let mut journey = self.journey().resumed(&login);
         let outcome = match self.sign_in(&login, code, &login_hash, key, &mut journey).await {
-            Ok(session) => self.welcome(&login, &session, &ring),
+            Ok(session) => {
+                self.published(ring).await.and_then(|ring| self.welcome(&login, &session, &ring))
+            }
             Err(failure) => Err(failure),
         };
         match outcome {
@@ -222,8 +224,9 @@ impl Visit<'_> {
     }
 
     pub(crate) async fn claims(&self) -> Result<Option<SessionClaims>, StoreError> {
-        let Presented::Token(token) = self.deps.settings.cookie.read(&self.cookies) else { return Ok(None) };
+        // In any case: beside the exchange they cost no time, and the token of this login is signed by one of them.
         let keys = self.deps.keys.get(self.now).await?;
+        let Presented::Token(token) = self.deps.settings.cookie.read(&self.cookies) else { return Ok(None) };
         let expected = &self.deps.settings.expected;
         Ok(tokens::verify(token.expose_secret(), &keys, expected, self.now, Expiry::Waived).ok())
     }
@@ -276,9 +279,30 @@ impl Visit<'_> {
         Ok((key?, ring?))
     }
 
-    fn tenancy<'k>(&'k self, key: &'k ApiKey) -> Tenancy<'k> {
-        let Deps { store, workos, .. } = self.deps;
-        Tenancy { store, workos, key, now: self.now, deadline: self.ctx.deadline }
+    /// A ring whose key verifiers know. In an emergency the published keys are replaced while older rings are still
+    /// remembered: what those sign nobody accepts, and the login would have led nowhere.
+    async fn published(&self, ring: Arc<KeyRing>) -> Result<Arc<KeyRing>, Failure> {
+        let known = async |ring: &KeyRing| match self.deps.keys.publishes(&ring.active(), self.now).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(error = %error, "signing without a look at the published keys: {error}");
+                true
+            }
+        };
+        if known(&ring).await {
+            return Ok(ring);
+        }
+        let ring = self.deps.ring.refresh().await?;
+        if known(&ring).await {
+            Ok(ring)
+        } else {
+            Err(Failure::Token("the key that signs is not published".to_owned()))
+        }
+    }
+
+    fn tenancy<'k>(&'k self, key: &'k Arc<ApiKey>) -> Tenancy<'k> {
+        let Deps { store, workos, api_key, .. } = self.deps;
+        Tenancy { store, workos, api_key, key, now: self.now, deadline: self.ctx.deadline }
     }
 
     /// R09: checked again when it is used; what is no longer allowed leads to the front page.

@@ -4,10 +4,13 @@
 //! data up to a day old serve. What WorkOS refuses definitively (the organization is gone) is not trouble but
 //! an answer, and is never papered over with old data.
 
+use std::sync::Arc;
+
 use domain::{Login, OrganizationId, Selector, Tenant, Timestamp};
 use net::Deadline;
 use store::{Store, StoreError, TenantRecord};
-use workos::{ApiKey, Client};
+use web::Secret;
+use workos::{ApiKey, Client, Connection, Organization};
 
 /// Why there is no tenant to enter.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +28,9 @@ pub(crate) enum TenancyError {
 pub(crate) struct Tenancy<'a> {
     pub(crate) store: &'a Store,
     pub(crate) workos: &'a Client,
-    pub(crate) key: &'a ApiKey,
+    pub(crate) api_key: &'a Secret<ApiKey>,
+    /// The key as it was when the login came.
+    pub(crate) key: &'a Arc<ApiKey>,
     pub(crate) now: Timestamp,
     pub(crate) deadline: Deadline,
 }
@@ -87,15 +92,36 @@ impl Tenancy<'_> {
         self.store.tenant(organization).await?.ok_or(TenancyError::Gone)
     }
 
+    async fn ask(
+        self,
+        key: &ApiKey,
+        organization: &OrganizationId,
+    ) -> (Result<Organization, workos::Error>, Result<Vec<Connection>, workos::Error>) {
+        tokio::join!(
+            self.workos.organization(key, organization, self.deadline),
+            self.workos.connections(key, organization, self.deadline),
+        )
+    }
+
     async fn fetch(self, organization: &OrganizationId) -> Result<Tenant, TenancyError> {
-        let (described, connections) = tokio::join!(
-            self.workos.organization(self.key, organization, self.deadline),
-            self.workos.connections(self.key, organization, self.deadline),
-        );
+        let (mut described, mut connections) = self.ask(self.key, organization).await;
+        // The key may have been rotated a moment ago. The exchange beside this finds out in the same way.
+        if described.as_ref().is_err_and(key_refused) || connections.as_ref().is_err_and(key_refused) {
+            match self.api_key.refresh().await {
+                Ok(current) if !Arc::ptr_eq(&current, self.key) => {
+                    (described, connections) = self.ask(&current, organization).await;
+                }
+                _ => {}
+            }
+        }
         let gone = |error: workos::Error| match error.kind {
             workos::Kind::Rejected { status: 404, .. } => TenancyError::Gone,
             _ => TenancyError::WorkOs(error),
         };
         Ok(described.map_err(gone)?.tenant(connections.map_err(gone)?, self.now))
     }
+}
+
+fn key_refused(error: &workos::Error) -> bool {
+    matches!(error.kind, workos::Kind::Rejected { status: 401, .. })
 }

@@ -5,16 +5,18 @@
 //! a fresh cookie, or to the login. Infrastructure trouble is 503 and leaves the cookie alone (lesson: an outage
 //! must not sign everybody out).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::directory::Attributes;
 use domain::session::Ended;
-use domain::{OrganizationId, SessionId, UserId};
+use domain::{OrganizationId, SessionId, Timestamp, UserId};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use store::SessionFacts;
-use tokens::SessionClaims;
+use tokens::{KeyRing, SessionClaims};
 use url::form_urlencoded;
 use web::Ctx;
 use web::cookies::{RequestCookies, SetCookie};
@@ -144,7 +146,7 @@ impl Deps {
     async fn keep_alive(&self, facts: &SessionFacts) -> Result<Option<SetCookie>, Trouble> {
         let now = self.shared.clock().now();
         // Before the write: activity that brings no token must not count.
-        let ring = self.ring.get().await?;
+        let ring = self.ring(now).await?;
         let claims = SessionClaims::of(&facts.session, &self.settings.expected, now);
         let token = ring.sign(&claims).map_err(|error| Trouble::Token(error.to_string()))?;
         let life = facts.session.expires_at.since(now);
@@ -154,6 +156,21 @@ impl Deps {
             .set(token.expose(), life)
             .map_err(|error| Trouble::Token(error.to_string()))?;
         Ok(self.store.touch_session(&facts.session, now).await?.then_some(cookie))
+    }
+
+    /// A ring whose key verifiers know. In an emergency the published keys are replaced while older rings are still
+    /// remembered: what those sign nobody accepts, and the token would be worth nothing.
+    async fn ring(&self, now: Timestamp) -> Result<Arc<KeyRing>, Trouble> {
+        let ring = self.ring.get().await?;
+        if self.keys.publishes(&ring.active(), now).await? {
+            return Ok(ring);
+        }
+        let ring = self.ring.refresh().await?;
+        if self.keys.publishes(&ring.active(), now).await? {
+            Ok(ring)
+        } else {
+            Err(Trouble::Token("the key that signs is not published".to_owned()))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
-use tokens::PublicKeys;
+use tokens::{KeyId, PublicKeys};
 use tokio::sync::Mutex;
 
 use crate::Store;
@@ -110,6 +110,16 @@ impl KeyCache {
     /// As [`KeyCache::get`].
     pub async fn again(&self, now: Timestamp) -> Result<Arc<PublicKeys>, StoreError> {
         self.younger_than(COOLDOWN, now).await
+    }
+
+    /// Whether verifiers know this key: one that is not among the published keys must sign nothing. A key that is unknown
+    /// here may be younger than what is remembered, so the keys are asked for again before the answer is no.
+    ///
+    /// # Errors
+    /// As [`KeyCache::get`].
+    pub async fn publishes(&self, key: &KeyId, now: Timestamp) -> Result<bool, StoreError> {
+        let among = |keys: &PublicKeys| keys.keys.iter().any(|known| known.kid == *key);
+        Ok(among(&*self.get(now).await?) || among(&*self.again(now).await?))
     }
 
     async fn younger_than(&self, age: Duration, now: Timestamp) -> Result<Arc<PublicKeys>, StoreError> {

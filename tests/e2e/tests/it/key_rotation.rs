@@ -16,8 +16,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{Rng, Timestamp};
 use e2e::{Browser, Deployment, SESSION, SIGNING_KEYS_SECRET, Stack, at};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tokens::Algorithm;
+use tokens::{Algorithm, KeyRing, PrivateKey};
 use vestibule::keys::{CACHES, Keys};
 use vestibule::secret_store::SecretStore;
 use web::config::AwsSettings;
@@ -241,9 +242,32 @@ async fn the_emergency_brake_ends_every_session_within_half_a_minute() {
         assert_eq!(answer.status, 401, "{}", answer.body);
         assert!(answer.cookie(SESSION).unwrap().clears());
     }
-    street.stack.advance(RING_HELD.as_secs());
-    let ada = &street.people[0].browser;
+    // Every instance still remembers the old ring, and none signs with it any more: whoever signs in is in.
+    for (person, instance) in street.people.iter().zip(&street.instances) {
+        let browser = &person.browser;
+        browser.signed_in(at::OKTA, "ada@acme.com").await;
+        assert!(authorize(instance, &browser.session_token().unwrap()).await.is_ok());
+        assert_eq!(browser.session().await.status, 200);
+        assert!(authorize(instance, &browser.session_token().unwrap()).await.is_ok());
+    }
+}
+
+/// R34: between the two writes of the emergency, when the new key is published and nobody can sign with it yet, a login
+/// is trouble that passes, not a session that nobody accepts.
+#[tokio::test]
+async fn nobody_signs_with_a_key_that_is_not_published() {
+    let stack = Stack::start().await;
+    let ada = stack.browser();
     ada.signed_in(at::OKTA, "ada@acme.com").await;
-    assert_eq!(ada.session().await.status, 200);
-    assert!(authorize(&street.instances[0], &ada.session_token().unwrap()).await.is_ok());
+    let (_, revision) = stack.running.store.public_keys_at().await.unwrap().unwrap();
+    let other = KeyRing::new(PrivateKey::generate_es256().unwrap(), stack.clock.now());
+    assert!(stack.running.store.publish_keys(&other.public(None), Some(revision)).await.unwrap());
+    stack.advance(PUBLIC_KEYS_BELIEVED);
+    let page = stack.browser().sign_in(at::OKTA, "ada@acme.com").await;
+    assert_eq!((page.status, page.cookie(SESSION).is_none()), (503, true), "{}", page.body);
+    stack.running.secrets.put(SIGNING_KEYS_SECRET, other.to_json().unwrap().expose_secret()).unwrap();
+    stack.advance(11);
+    let ben = stack.browser();
+    ben.signed_in(at::OKTA, "ben.fischer@acme.com").await;
+    assert_eq!(ben.session().await.status, 200);
 }

@@ -33,6 +33,26 @@ async fn a_new_api_key_is_picked_up() {
     assert_eq!(stack.sandbox().calls("/sso/token").await, 1);
 }
 
+/// R70: so does the first login of a company, whose organization is asked for with the old key beside the exchange.
+#[tokio::test]
+async fn a_new_api_key_is_picked_up_by_the_first_login_of_a_company() {
+    let stack = Stack::start().await;
+    let good = stack.running.secrets.get(API_KEY_SECRET).unwrap();
+    let old = json!({"api_key": "sk_test_of_yesterday"}).to_string();
+    stack.running.secrets.put(API_KEY_SECRET, &old).unwrap();
+    let deployment = stack.deployed(&[]).await;
+    stack.running.secrets.put(API_KEY_SECRET, &good).unwrap();
+    stack.advance(11);
+    stack.sandbox().forget().await;
+    deployment.visited_by(&stack.browser()).signed_in(at::GLOBEX, "hank@globex.com").await;
+    let asked: Vec<_> = stack.sandbox().requests().await;
+    let statuses = |path: &str| {
+        asked.iter().filter(|call| call.path.starts_with(path)).map(|call| call.status).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses("/organizations/"), [Some(401), Some(200)]);
+    assert_eq!(statuses("/sso/token"), [Some(400), Some(200)]);
+}
+
 /// R70: also without any refusal, within five minutes.
 #[tokio::test]
 async fn a_secret_is_read_again_after_five_minutes() {
