@@ -1,6 +1,8 @@
 //! The words and rules of Vestibule. Pure: no HTTP, no AWS, no async, no clock but the one handed in.
 
 pub mod audit;
+#[cfg(test)]
+mod boundaries;
 pub mod clock;
 pub mod directory;
 pub mod email;
