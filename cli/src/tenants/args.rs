@@ -108,8 +108,7 @@ domains       e-mail domains, separated by spaces, commas or semicolons; in JSON
 verified      true: you vouch for the domains; else WorkOS waits for their proof\n  \
 external_id   your own id of the customer, unique\n  \
 organization  org_… of an organization that exists at WorkOS already\n  \
-slug, logo, color, color_dark, support\n\
-                as for `tenants set`\n\n\
+slug, logo, color, color_dark, support: as for `tenants set`\n\n\
 What is done is noted in FILE.journal; running the same command again goes on.")]
 pub struct ImportArgs {
     /// File of customers

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use domain::audit::AuditAction;
-use domain::{ConnectionId, IdentityKey, OrganizationId, RngError, User, UserId};
+use domain::{ConnectionId, EmailAddress, IdentityKey, OrganizationId, RngError, User, UserId};
 use serde::Serialize;
 use store::{ConnectionPerson, MoveGrant, Moved, StoreError, TenantRecord};
 
@@ -84,8 +84,8 @@ impl Tenants {
         if people.is_empty() && tenant.tenant.connection(&plan.from).is_none() {
             return Err(MoveError::ForeignConnection(plan.from.clone()));
         }
-        let there: HashSet<UserId> =
-            self.everybody(organization, &plan.to).await?.into_iter().map(|person| person.user).collect();
+        let there = self.everybody(organization, &plan.to).await?;
+        let there = There::new(&there, &self.users(organization, &there).await?);
         let mut report = MoveReport {
             organization: organization.clone(),
             from: plan.from.clone(),
@@ -237,6 +237,22 @@ impl MovePlan {
     }
 }
 
+/// Who is known at the new connection already.
+struct There {
+    users: HashSet<UserId>,
+    addresses: HashSet<String>,
+}
+
+impl There {
+    fn new(people: &[ConnectionPerson], users: &HashMap<UserId, User>) -> Self {
+        let addresses = users.values().filter_map(|user| user.email.as_ref()).map(EmailAddress::folded);
+        Self {
+            users: people.iter().map(|person| person.user.clone()).collect(),
+            addresses: addresses.collect(),
+        }
+    }
+}
+
 /// What becomes of one person.
 enum One {
     Moved,
@@ -248,11 +264,11 @@ fn judge<'u>(
     tenant: &TenantRecord,
     plan: &MovePlan,
     user: Option<&'u User>,
-    there: &HashSet<UserId>,
+    there: &There,
     sharers: &HashMap<String, usize>,
 ) -> Result<&'u User, One> {
     let Some(user) = user else { return Err(One::Left("the account is gone")) };
-    if there.contains(&user.id) {
+    if there.users.contains(&user.id) {
         return Err(One::Already);
     }
     if !user.active() {
@@ -265,6 +281,10 @@ fn judge<'u>(
         }
         if sharers.get(&email.folded()).is_some_and(|sharers| *sharers > 1) {
             return Err(One::Left("several accounts share the address"));
+        }
+        // That account is linked already, so a grant would never be used.
+        if there.addresses.contains(&email.folded()) {
+            return Err(One::Left("another account has this address at the new connection already"));
         }
     }
     Ok(user)

@@ -224,6 +224,33 @@ async fn a_moved_company_keeps_its_accounts() {
     assert!(!before.contains(&browser.session().await.json()["user"]["id"]));
 }
 
+/// R45: without a move a new connection makes new accounts, and a move that comes too late says so and changes nothing.
+#[tokio::test]
+async fn a_late_move_says_who_is_there_already() {
+    let stack = Stack::with_tenants(&[]).await;
+    let operator = stack.operator();
+    let id = async |at: &str| {
+        let browser = stack.browser();
+        browser.signed_in(at, "ada@acme.com").await;
+        browser.session().await.json()["user"]["id"].clone()
+    };
+    let (old, new) = (id(at::OKTA).await, id(at::ENTRA).await);
+    assert_ne!(old, new);
+    let plan = MovePlan {
+        from: connection(OKTA),
+        to: connection("conn_01SANDBOXACMEENTRA"),
+        matched_by: MatchBy::Email,
+        dry_run: false,
+        grants_last: std::time::Duration::from_secs(3600),
+    };
+    let report = operator.move_connection(&operator.find(ACME).await.unwrap(), &plan, &mut |_, _| {}).await;
+    let report = report.unwrap();
+    assert_eq!((report.moved, report.left.len()), (0, 1), "{report:?}");
+    assert!(report.left[0].why.contains("already"));
+    assert!(!audited(&stack).await.contains(&"tenant.connection_moved".to_owned()));
+    assert_eq!((id(at::OKTA).await, id(at::ENTRA).await), (old, new));
+}
+
 struct Customers {
     _dir: TempDir,
     file: PathBuf,
