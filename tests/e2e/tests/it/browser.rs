@@ -12,6 +12,7 @@ mod page;
 mod pages;
 mod restricted;
 mod return_urls;
+mod routing;
 mod siblings;
 mod site;
 mod stored;

@@ -14,11 +14,12 @@ mod wait;
 use std::collections::BTreeMap;
 
 use domain::tenant::TenantPolicy;
-use domain::{ConnectionId, Domain, OrganizationId, TenantSettings, UserId};
+use domain::{ConnectionId, Domain, OrganizationId, TenantSettings, Timestamp, UserId};
 use e2e::{Answer, Browser, SESSION, Stack, at};
 use serde_json::json;
 use store::SettingsOutcome;
 use url::Url;
+use vestibule::dev::Running;
 
 const OKTA: &str = "conn_01SANDBOXACMEOKTA";
 const ENTRA: &str = "conn_01SANDBOXACMEENTRA";
@@ -76,10 +77,18 @@ fn heading(page: &Answer) -> &str {
 
 /// Changes what a tenant decided, as an operator does.
 async fn decide(stack: &Stack, id: &str, change: impl FnOnce(&mut TenantPolicy, &mut TenantSettings)) {
-    let record = stack.running.store.tenant(&organization(id)).await.unwrap().unwrap();
+    decide_at(&stack.running, stack.clock.now(), id, change).await;
+}
+
+pub(crate) async fn decide_at(
+    running: &Running,
+    now: Timestamp,
+    id: &str,
+    change: impl FnOnce(&mut TenantPolicy, &mut TenantSettings),
+) {
+    let record = running.store.tenant(&organization(id)).await.unwrap().unwrap();
     let (mut policy, mut settings) = (record.gate.policy.clone(), record.settings.clone());
     change(&mut policy, &mut settings);
-    let now = stack.clock.now();
     let event = domain::audit::AuditEvent {
         id: domain::Rng::system().ulid(now).unwrap(),
         organization: organization(id),
@@ -94,7 +103,7 @@ async fn decide(stack: &Stack, id: &str, change: impl FnOnce(&mut TenantPolicy, 
         details: Default::default(),
         occurred_at: now,
     };
-    let outcome = stack.running.store.change_settings(&record, &settings, &policy, &event).await.unwrap();
+    let outcome = running.store.change_settings(&record, &settings, &policy, &event).await.unwrap();
     assert_eq!(outcome, SettingsOutcome::Saved);
 }
 

@@ -24,14 +24,14 @@ const WIDTHS: [u32; 2] = [320, 1280];
 const THEMES: [&str; 2] = ["light", "dark"];
 
 /// A walk through pages, with what was found wrong on the way.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     browser: &'a Chromium,
     folder: Option<PathBuf>,
     problems: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(browser: &'a Chromium) -> Self {
+    pub(super) fn new(browser: &'a Chromium) -> Self {
         let folder = Vars::from_process().get("VESTIBULE_SCREENSHOTS").map(PathBuf::from);
         if let Some(folder) = &folder {
             std::fs::create_dir_all(folder).unwrap();
@@ -40,7 +40,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Waits for the heading, and looks at the page in all its forms.
-    async fn look(&mut self, name: &str, heading: &str) {
+    pub(super) async fn look(&mut self, name: &str, heading: &str) {
         self.browser.see_heading(heading).await;
         for width in WIDTHS {
             let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Nothing was found, nothing was loaded from elsewhere, and no policy of ours was in the way.
-    async fn finish(mut self, origins: &[&str]) {
+    pub(super) async fn finish(mut self, origins: &[&str]) {
         for sent in self.browser.sent().await {
             let known =
                 sent.url.starts_with("data:") || origins.iter().any(|origin| sent.url.starts_with(origin));
