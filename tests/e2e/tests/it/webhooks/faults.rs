@@ -12,6 +12,9 @@ use e2e::runtime_api::Function;
 use e2e::{Browser, DatabaseProxy, Fault, Item, Stack, at};
 use serde_json::{Value, json};
 
+/// An event's type and how its data is made.
+type Sent = (&'static str, fn() -> Value);
+
 /// An event that ends in one verb of the store.
 #[derive(Clone, Copy)]
 struct Case {
@@ -21,7 +24,7 @@ struct Case {
     kind: &'static str,
     data: fn() -> Value,
     /// What has happened before.
-    before: &'static [(&'static str, fn() -> Value)],
+    before: &'static [Sent],
     /// Whether Ada is signed in.
     signed_in: bool,
     /// Whether it stays unanswered in the end: nobody knows the directory.
