@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_yaml_ng::Value;
 use vestibule::dev::template::{TEMPLATE, Template};
 
-const FUNCTIONS: [&str; 6] = ["login", "callback", "session", "scim", "outbox", "authorizer"];
+const FUNCTIONS: [&str; 7] = ["login", "callback", "session", "scim", "outbox", "reconcile", "authorizer"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -110,11 +110,12 @@ fn secrets_are_named_where_they_may_be_read() {
     let template = template();
     for (name, function) in template.of_type("AWS::Serverless::Function") {
         let settings = line(&function["Properties"]["Environment"]["Variables"]);
-        let needs = name == "CallbackFunction" || name == "SessionFunction";
-        for secret in ["WORKOS_API_KEY_SECRET", "SIGNING_KEYS_SECRET"] {
-            assert_eq!(settings.contains(secret), needs, "{name} {secret}");
-        }
-        assert_eq!(settings.contains("ORIGIN_SECRET"), name != "AuthorizerFunction", "{name}");
+        let signs = name == "CallbackFunction" || name == "SessionFunction";
+        assert_eq!(settings.contains("SIGNING_KEYS_SECRET"), signs, "{name}");
+        let asks = signs || name == "ReconcileFunction";
+        assert_eq!(settings.contains("WORKOS_API_KEY_SECRET"), asks, "{name}");
+        let called_by_browsers = !["AuthorizerFunction", "OutboxFunction", "ReconcileFunction"].contains(&name);
+        assert_eq!(settings.contains("ORIGIN_SECRET"), called_by_browsers, "{name}");
         assert_eq!(settings.contains("WORKOS_WEBHOOK_SECRET"), name == "ScimFunction", "{name}");
         assert_eq!(settings.contains("APP_WEBHOOK_SECRET"), name == "OutboxFunction", "{name}");
     }
