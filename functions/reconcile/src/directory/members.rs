@@ -70,53 +70,66 @@ impl Reconciler {
         })
     }
 
-    /// The next page of the members of the group in hand, or the next group.
+    /// The next page of the members of the group in hand, or of the next group. A small group is one step.
     pub(super) async fn compare_members(
         &self,
         run: &mut Run,
         done: Option<String>,
         group: Option<Group>,
     ) -> Result<ListingStep, Trouble> {
+        let (done, group) = match group {
+            Some(group) => (done, group),
+            None => match self.next_group(run, done).await? {
+                Some((done, id)) => (done, Group { id, listed: None, walked: None }),
+                None => return Ok(ListingStep::Ends { after: None }),
+            },
+        };
+        let id = group.id.to_string();
+        let group = match group.walked {
+            Some(_) => Some(group),
+            None => self.list_members(run, group).await?,
+        };
         match group {
-            None => self.next_group(run, done).await,
-            Some(Group { id, listed, walked: None }) => self.list_members(run, done, id, listed).await,
-            Some(Group { id, listed, walked: Some(Walked { after }) }) => {
-                self.end_members(run, done, id, listed, after).await
+            Some(Group { id, walked: Some(Walked { after }), .. }) => {
+                self.end_members(run, done, id, after).await
             }
+            None => Ok(ListingStep::Members { done: Some(id), group: None }),
+            group => Ok(ListingStep::Members { done, group }),
         }
     }
 
-    async fn next_group(&self, run: &Run, mut done: Option<String>) -> Result<ListingStep, Trouble> {
+    /// The next group of ours that is not deleted, and the one before it in our list.
+    async fn next_group(
+        &self,
+        run: &Run,
+        mut done: Option<String>,
+    ) -> Result<Option<(Option<String>, DirectoryGroupId)>, Trouble> {
         let (organization, directory) = (&run.organization, &run.origin.directory);
         loop {
-            let now = self.now();
-            let page =
-                self.store().directory_groups(organization, directory, done.as_deref(), PAGE, now).await?;
+            let page = self
+                .store()
+                .directory_groups(organization, directory, done.as_deref(), 1, self.now())
+                .await?;
             if let Some(group) = page.items.into_iter().find(|group| !group.deleted) {
-                let group = Group { id: group.id, listed: None, walked: None };
-                return Ok(ListingStep::Members { done, group: Some(group) });
+                return Ok(Some((done, group.id)));
             }
             done = page.next;
             if done.is_none() {
-                return Ok(ListingStep::Ends { after: None });
+                return Ok(None);
             }
         }
     }
 
-    async fn list_members(
-        &self,
-        run: &mut Run,
-        done: Option<String>,
-        id: DirectoryGroupId,
-        listed: Option<DirectoryUserId>,
-    ) -> Result<ListingStep, Trouble> {
+    /// A page of WorkOS's list of a group. `listed` and no `walked`: there are more pages. One that was deleted since
+    /// the groups were listed has none: its event comes, or the next comparison finds it.
+    async fn list_members(&self, run: &mut Run, group: Group) -> Result<Option<Group>, Trouble> {
+        let Group { id, listed, .. } = group;
         self.breathe().await;
         let (of, deadline) = (UsersOf::Group(&id), self.ask(run.time));
         let page = match self.workos.directory_users(&self.api_key, of, listed.as_ref(), deadline).await {
             Ok(page) => page,
-            // Deleted since the groups were listed: its event comes, or the next comparison finds it.
             Err(error) if matches!(error.kind, Kind::Rejected { status: 404, .. }) => {
-                return Ok(ListingStep::Members { done: Some(id.to_string()), group: None });
+                return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
@@ -127,11 +140,10 @@ impl Reconciler {
         let added = |user| DirectoryChange::AddMember { group: id.clone(), user };
         let changes = page.users.into_iter().map(|entry| added(entry.record.id)).collect();
         run.listing.counts.memberships_changed += self.apply_all(run, changes).await?;
-        let group = match page.next {
+        Ok(Some(match page.next {
             Some(next) => Group { id, listed: Some(next), walked: None },
             None => Group { id, listed: None, walked: Some(Walked { after: None }) },
-        };
-        Ok(ListingStep::Members { done, group: Some(group) })
+        }))
     }
 
     async fn end_members(
@@ -139,7 +151,6 @@ impl Reconciler {
         run: &mut Run,
         done: Option<String>,
         id: DirectoryGroupId,
-        listed: Option<DirectoryUserId>,
         after: Option<String>,
     ) -> Result<ListingStep, Trouble> {
         let (organization, directory) = (&run.organization, &run.origin.directory);
@@ -153,7 +164,7 @@ impl Reconciler {
         run.listing.counts.memberships_changed += self.apply_all(run, changes).await?;
         Ok(match page.next {
             Some(next) => {
-                let group = Group { id, listed, walked: Some(Walked { after: Some(next) }) };
+                let group = Group { id, listed: None, walked: Some(Walked { after: Some(next) }) };
                 ListingStep::Members { done, group: Some(group) }
             }
             None => ListingStep::Members { done: Some(id.to_string()), group: None },

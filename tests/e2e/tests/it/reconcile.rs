@@ -15,8 +15,9 @@ use reconcile::{Deps, EventsReport, Reconciler, Stop};
 use serde_json::{Value, json};
 use store::{ItemPage, Store};
 
-pub(crate) const ACME: &str = "org_01SANDBOXACME";
-pub(crate) const DIRECTORY: &str = "directory_01SANDBOXACME";
+pub(crate) const GLOBEX: &str = "org_01SANDBOXGLOBEX";
+/// A small directory: Acme's has hundreds of groups.
+pub(crate) const DIRECTORY: &str = "directory_01SANDBOXGLOBEX";
 
 /// A stack whose sandbox tells nobody what happens, and knows no limits.
 pub(crate) async fn stack() -> Stack {
@@ -43,7 +44,7 @@ pub(crate) async fn catch_up(deps: &Deps) -> EventsReport {
     report.events.unwrap()
 }
 
-/// Compares Acme's directory, and has to come to its end.
+/// Compares Globex's directory, and has to come to its end.
 pub(crate) async fn compare(deps: &Deps) -> reconcile::Counts {
     let report = reconcile::invoke(deps, json!({ "directory": DIRECTORY }), time()).await.unwrap();
     let report = report.directory.unwrap();
@@ -65,10 +66,10 @@ async fn all<T, F: Future<Output = Result<ItemPage<T>, store::StoreError>>>(
     }
 }
 
-/// What is known here of Acme's directory, one line for each thing. With versions, it also tells what was written.
+/// What is known here of Globex's directory, one line for each thing. With versions, it also tells what was written.
 pub(crate) async fn known(stack: &Stack, versions: bool) -> BTreeSet<String> {
     let (store, now): (&Store, _) = (&stack.running.store, stack.clock.now());
-    let (organization, directory) = (OrganizationId::parse(ACME).unwrap(), directory());
+    let (organization, directory) = (OrganizationId::parse(GLOBEX).unwrap(), directory());
     let mut lines = BTreeSet::new();
     let version = |n: u64| if versions { format!(" {n}") } else { String::new() };
     let people = all(|after| {
@@ -122,21 +123,21 @@ pub(crate) async fn listed(stack: &Stack) -> BTreeSet<String> {
     lines
 }
 
-/// An administrator's day at Acme: of everything something. Tells how many events came of it.
+/// An administrator's day at Globex: of everything something. Tells how many events came of it.
 pub(crate) async fn a_day(stack: &Stack) -> u64 {
     let mut events = 0;
     for errand in [
-        json!({"action": "hire", "email": "new.one@acme.com", "first_name": "New", "groups": ["Engineering", "Guild"]}),
-        json!({"action": "hire", "email": "new.two@acme.com"}),
-        json!({"action": "update", "email": "ada@acme.com", "first_name": "Adelaide", "new_email": "adelaide@acme.com"}),
-        json!({"action": "group_add", "email": "new.two@acme.com", "group": "Guild"}),
+        json!({"action": "hire", "email": "new.one@globex.com", "first_name": "New", "groups": ["Engineering", "Guild"]}),
+        json!({"action": "hire", "email": "new.two@globex.com"}),
+        json!({"action": "update", "email": "hank@globex.com", "first_name": "Henry", "new_email": "henry@globex.com"}),
+        json!({"action": "group_add", "email": "new.two@globex.com", "group": "Guild"}),
         json!({"action": "group_rename", "group": "Guild", "new_name": "Craft"}),
         json!({"action": "group_create", "group": "Short"}),
-        json!({"action": "group_add", "email": "new.one@acme.com", "group": "Short"}),
+        json!({"action": "group_add", "email": "new.one@globex.com", "group": "Short"}),
         json!({"action": "group_delete", "group": "Short"}),
-        json!({"action": "group_remove", "email": "new.one@acme.com", "group": "Engineering"}),
-        json!({"action": "suspend", "email": "new.two@acme.com"}),
-        json!({"action": "fire", "email": "bob@acme.com"}),
+        json!({"action": "group_remove", "email": "new.one@globex.com", "group": "Engineering"}),
+        json!({"action": "suspend", "email": "new.two@globex.com"}),
+        json!({"action": "fire", "email": "priya.raman@globex.com"}),
     ] {
         stack.advance(1);
         let mut errand = errand;

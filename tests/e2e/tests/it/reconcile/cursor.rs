@@ -52,17 +52,17 @@ async fn a_missed_leaver_is_out() {
     let deps = &stack.running.reconcile;
     compare(deps).await;
     let browser = stack.browser();
-    browser.signed_in(at::OKTA, "ada@acme.com").await;
+    browser.signed_in(at::GLOBEX, "hank@globex.com").await;
     stack
         .sandbox()
-        .directory(json!({"action": "fire", "email": "ada@acme.com", "directory": DIRECTORY}))
+        .directory(json!({"action": "fire", "email": "hank@globex.com", "directory": DIRECTORY}))
         .await;
     assert_eq!(browser.session().await.status, 200);
     stack.advance(120);
     catch_up(deps).await;
     let answer = browser.session().await;
     assert_eq!((answer.status, answer.code().as_str()), (401, "user_inactive"));
-    let page = stack.browser().sign_in(at::OKTA, "ada@acme.com").await;
+    let page = stack.browser().sign_in(at::GLOBEX, "hank@globex.com").await;
     assert!(page.cookie(SESSION).is_none(), "{}", page.status);
 }
 
@@ -186,12 +186,12 @@ async fn a_directory_that_nobody_introduced_is_looked_up() {
     let stack = stack().await;
     let deps = &stack.running.reconcile;
     catch_up(deps).await;
-    let data = json!({"id": "directory_user_01EARLY", "directory_id": DIRECTORY, "email": "early@acme.com", "state": "active"});
+    let data = json!({"id": "directory_user_01EARLY", "directory_id": DIRECTORY, "email": "early@globex.com", "state": "active"});
     stack.sandbox().event("dsync.user.created", data).await;
     stack.advance(300);
     let report = catch_up(deps).await;
     assert_eq!((report.open, report.outcomes["applied"]), (0, 1));
-    assert!(known(&stack, false).await.contains("person directory_user_01EARLY early@acme.com "));
+    assert!(known(&stack, false).await.contains("person directory_user_01EARLY early@globex.com "));
 }
 
 /// R63, R59: who is asked too often is asked later, and the next run goes on.
@@ -220,12 +220,11 @@ async fn one_event_is_replayed() {
     compare(deps).await;
     let sandbox = stack.sandbox();
     stack.advance(1);
-    let update =
-        json!({"action": "update", "email": "ada@acme.com", "first_name": "Older", "directory": DIRECTORY});
+    let update = json!({"action": "update", "email": "hank@globex.com", "first_name": "Older", "directory": DIRECTORY});
     let done = sandbox.directory(update).await;
     let id = EventId::parse(done["events"][0]["id"].as_str().unwrap()).unwrap();
     stack.advance(1);
-    sandbox.directory(json!({"action": "update", "email": "ada@acme.com", "first_name": "Newer", "directory": DIRECTORY})).await;
+    sandbox.directory(json!({"action": "update", "email": "hank@globex.com", "first_name": "Newer", "directory": DIRECTORY})).await;
     stack.advance(300);
     catch_up(deps).await;
     let before = known(&stack, true).await;

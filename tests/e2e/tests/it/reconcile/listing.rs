@@ -30,10 +30,11 @@ async fn began(stack: &Stack) -> Timestamp {
     job.unwrap().unwrap().step.unwrap().began
 }
 
-async fn fire(stack: &Stack, numbers: std::ops::Range<u32>) {
+/// So many of the people who came by a sync leave.
+async fn fire(stack: &Stack, most: usize) {
     let people = stack.sandbox().list(&format!("/directory_users?directory={DIRECTORY}")).await;
     let grown = people.iter().filter(|user| user["email"].as_str().unwrap_or_default().starts_with("person"));
-    for user in grown.skip(numbers.start as usize).take(numbers.len()) {
+    for user in grown.take(most) {
         stack
             .sandbox()
             .directory(json!({"action": "fire", "user": user["id"], "directory": DIRECTORY}))
@@ -52,7 +53,7 @@ async fn drift_is_repaired_without_events() {
     stack.advance(3600);
     let counts = compare(deps).await;
     same_as_listed(&stack).await;
-    assert_eq!(counts.ended, 1, "Bob; the other leaver never was here: {counts:?}");
+    assert_eq!(counts.ended, 1, "Priya; the other leaver never was here: {counts:?}");
     assert!(
         counts.people_changed >= 2 && counts.groups_changed >= 1 && counts.memberships_changed >= 2,
         "{counts:?}"
@@ -90,7 +91,7 @@ async fn a_mass_of_leavers_waits_for_consent() {
     let stack = stack().await;
     grow(&stack, 60, 2, 30).await;
     compare(&stack.running.reconcile).await;
-    fire(&stack, 0..30).await;
+    fire(&stack, 30).await;
     stack.advance(60);
     let before = known(&stack, true).await;
     for confirm in [None, Some(29), None] {
@@ -113,7 +114,7 @@ async fn a_few_leavers_need_no_consent() {
     stack.sandbox().settings(json!({ "keep_inactive_users": true })).await;
     grow(&stack, 40, 0, 0).await;
     compare(&stack.running.reconcile).await;
-    fire(&stack, 0..20).await;
+    fire(&stack, 20).await;
     stack.advance(60);
     let counts = compare(&stack.running.reconcile).await;
     assert_eq!(counts.ended, 20);
@@ -180,10 +181,9 @@ async fn killed_between_pages_it_goes_on() {
 async fn a_list_that_breaks_off_ends_nobodys_access() {
     let stack = stack().await;
     compare(&stack.running.reconcile).await;
-    fire(&stack, 0..0).await;
     stack
         .sandbox()
-        .directory(json!({"action": "fire", "email": "ada@acme.com", "directory": DIRECTORY}))
+        .directory(json!({"action": "fire", "email": "hank@globex.com", "directory": DIRECTORY}))
         .await;
     stack.advance(60);
     let before = known(&stack, true).await;
