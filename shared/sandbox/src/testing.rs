@@ -27,6 +27,7 @@ pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) struct Bench {
     clock: Clock,
     router: Router,
+    pub(crate) sandbox: Sandbox,
 }
 
 pub(crate) struct Answer {
@@ -65,7 +66,7 @@ impl Bench {
             webhook: None,
         })
         .unwrap();
-        Self { clock, router: router(sandbox) }
+        Self { clock, router: router(sandbox.clone()), sandbox }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -230,6 +231,13 @@ impl Inbox {
     /// What came since the last look.
     pub(crate) fn take(&self) -> Vec<Letter> {
         std::mem::take(&mut self.0.lock().unwrap().letters)
+    }
+
+    /// Comes back once something has come.
+    pub(crate) async fn arrival(&self) {
+        while self.0.lock().unwrap().letters.is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) fn kinds(&self) -> Vec<String> {

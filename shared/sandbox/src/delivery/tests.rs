@@ -25,7 +25,7 @@ async fn retried(bench: &Bench, how: Value) -> usize {
     answer.json()["deliveries"].as_array().unwrap().len()
 }
 
-/// R51: HMAC-SHA256 over `t`, a dot and the body, keyed with the secret as it is written. Checked against OpenSSL.
+/// HMAC-SHA256 over `t`, a dot and the body, keyed with the secret as it is written. Checked against OpenSSL.
 #[test]
 fn the_signature_is_workoss() {
     let body = br#"{"object":"event"}"#;
@@ -168,7 +168,7 @@ async fn a_switch_makes_events_stale() {
     assert_eq!(first_names(&inbox.take()), ["M"]);
 }
 
-/// R52: a signature that is too old, from the future, or repeated by a retry.
+/// A signature that is too old, from the future, or repeated by a retry.
 #[tokio::test]
 async fn switches_spoil_the_time_of_the_signature() {
     let bench = Bench::new();
@@ -248,4 +248,23 @@ async fn any_event_can_be_sent() {
     {
         assert_eq!(bench.control("events", wrong).await.status, StatusCode::BAD_REQUEST);
     }
+}
+
+/// Where nobody asks, the background task sends what is due, and nothing before.
+#[tokio::test]
+async fn the_background_task_sends_what_is_due() {
+    let bench = Bench::new();
+    let inbox = Inbox::of(&bench).await;
+    inbox.answer(&[500]);
+    bench.directory(rename("A")).await;
+    bench.control("delivery", json!({ "delay_seconds": 86_400 })).await;
+    bench.directory(rename("B")).await;
+    inbox.take();
+    bench.advance(60);
+    tokio::select! {
+        () = bench.sandbox.clone().keep_delivering() => {}
+        () = inbox.arrival() => {}
+    }
+    bench.sandbox.settled().await;
+    assert_eq!(first_names(&inbox.take()), ["A"]);
 }

@@ -22,7 +22,7 @@ async fn events(bench: &Bench) -> Vec<Value> {
     answer["data"].as_array().unwrap().clone()
 }
 
-/// R45: what a directory says of a person and what their sign-in says meet in `idp_id`.
+/// What a directory says of a person and what their sign-in says meet in `idp_id`.
 #[tokio::test]
 async fn everybody_in_a_seeded_directory_has_the_idp_id_of_their_sign_in() {
     let bench = Bench::new();
@@ -86,7 +86,7 @@ async fn a_working_life() {
     let removed = told.last().unwrap();
     assert_eq!(removed["data"]["user"]["custom_attributes"], json!({}));
     assert_eq!(removed["data"]["group"]["name"], "Everyone");
-    // R46: the sign-in knows the new address, and the person is the same.
+    // The sign-in knows the new address, and the person is the same.
     let profile = bench.sign_in(OKTA, "kim.bo@acme.com").await.json()["profile"].clone();
     assert_eq!((&profile["idp_id"], &profile["groups"]), (&first["idp_id"], &json!(["Kitchen"])));
 
@@ -269,7 +269,7 @@ async fn what_cannot_be_meant_is_refused_with_a_sentence() {
     assert!(events(&bench).await.is_empty());
 }
 
-/// R57 in the sandbox's terms: whoever asks too often is told to wait, in WorkOS's odd words.
+/// Whoever asks too often is told to wait, in WorkOS's odd words.
 #[tokio::test]
 async fn users_of_a_directory_may_be_asked_for_only_so_often() {
     let bench = Bench::new();
