@@ -159,10 +159,7 @@ pub(super) fn api_key(real: Option<&RealWorkOs>) -> String {
 ///
 /// # Errors
 /// When no random bytes can be had.
-pub(super) fn webhook_secret(
-    real: Option<&RealWorkOs>,
-    rng: &Rng,
-) -> Result<String, RngError> {
+pub(super) fn webhook_secret(real: Option<&RealWorkOs>, rng: &Rng) -> Result<String, RngError> {
     let given = real.and_then(|real| real.webhook_secret.as_ref());
     let secret = match given {
         Some(given) => secrecy::ExposeSecret::expose_secret(given).to_owned(),

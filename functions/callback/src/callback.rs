@@ -91,9 +91,7 @@ impl Visit<'_> {
         };
         let mut journey = self.journey().resumed(&login);
         let outcome = match self.sign_in(&login, code, &login_hash, key, &mut journey).await {
-            Ok(session) => {
-                self.published(ring).await.and_then(|ring| self.welcome(&login, &session, &ring))
-            }
+            Ok(session) => self.published(ring).await.and_then(|ring| self.welcome(&login, &session, &ring)),
             Err(failure) => Err(failure),
         };
         match outcome {

@@ -114,7 +114,8 @@ fn secrets_are_named_where_they_may_be_read() {
         assert_eq!(settings.contains("SIGNING_KEYS_SECRET"), signs, "{name}");
         let asks = signs || name == "ReconcileFunction";
         assert_eq!(settings.contains("WORKOS_API_KEY_SECRET"), asks, "{name}");
-        let called_by_browsers = !["AuthorizerFunction", "OutboxFunction", "ReconcileFunction"].contains(&name);
+        let called_by_browsers =
+            !["AuthorizerFunction", "OutboxFunction", "ReconcileFunction"].contains(&name);
         assert_eq!(settings.contains("ORIGIN_SECRET"), called_by_browsers, "{name}");
         assert_eq!(settings.contains("WORKOS_WEBHOOK_SECRET"), name == "ScimFunction", "{name}");
         assert_eq!(settings.contains("APP_WEBHOOK_SECRET"), name == "OutboxFunction", "{name}");
