@@ -217,14 +217,15 @@ impl Visit<'_> {
     /// The session that this browser holds already, by its signature alone. Without the public keys it is left to end by
     /// itself: that must not stand in the way of a login.
     async fn presented(&self) -> Option<SessionRef> {
+        // In any case: beside the exchange they cost no time, and the token of this login is signed by one of them.
+        self.deps.keys.get(self.now).await.ok()?;
         let claims = self.claims().await.ok()??;
         Some(SessionRef { organization: claims.org, user: claims.sub, session: claims.sid })
     }
 
     pub(crate) async fn claims(&self) -> Result<Option<SessionClaims>, StoreError> {
-        // In any case: beside the exchange they cost no time, and the token of this login is signed by one of them.
-        let keys = self.deps.keys.get(self.now).await?;
         let Presented::Token(token) = self.deps.settings.cookie.read(&self.cookies) else { return Ok(None) };
+        let keys = self.deps.keys.get(self.now).await?;
         let expected = &self.deps.settings.expected;
         Ok(tokens::verify(token.expose_secret(), &keys, expected, self.now, Expiry::Waived).ok())
     }

@@ -88,6 +88,11 @@ impl SandboxControl {
         self.post("events", json!({ "event": kind, "data": data })).await
     }
 
+    /// How webhooks are delivered from now on.
+    pub async fn delivery(&self, switches: Value) {
+        self.post("delivery", switches).await;
+    }
+
     /// What an administrator does in a directory: `{"action": "hire", "email", …}`.
     pub async fn directory(&self, errand: Value) -> Value {
         self.post("directory", errand).await

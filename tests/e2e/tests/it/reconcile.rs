@@ -76,7 +76,11 @@ pub(crate) async fn known(stack: &Stack, versions: bool) -> BTreeSet<String> {
         let (organization, directory) = (organization.clone(), directory.clone());
         async move { store.directory_users(&organization, &directory, after.as_deref(), 100, now).await }
     });
+    let mut gone = BTreeSet::new();
     for user in people.await {
+        if user.state == DirectoryUserState::Deleted {
+            gone.insert(user.id.clone());
+        }
         if user.state == DirectoryUserState::Active {
             let email = user.email.map(|email| email.to_string()).unwrap_or_default();
             let name = user.first_name.unwrap_or_default();
@@ -95,7 +99,8 @@ pub(crate) async fn known(stack: &Stack, versions: bool) -> BTreeSet<String> {
             let (organization, directory, id) = (organization.clone(), directory.clone(), group.id.clone());
             async move { store.memberships(&organization, &directory, &id, after.as_deref(), 100).await }
         });
-        for edge in edges.await.into_iter().filter(|edge| edge.present) {
+        // A leaver's memberships stay as they are and mean nothing; WorkOS does not list them.
+        for edge in edges.await.into_iter().filter(|edge| edge.present && !gone.contains(&edge.member)) {
             lines.insert(format!("member {} {}{}", group.id, edge.member, version(edge.version)));
         }
     }

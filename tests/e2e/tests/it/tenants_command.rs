@@ -88,6 +88,8 @@ async fn a_sync_brings_tenants_up_to_date() {
     let second = sync().await;
     assert_eq!((second.added, second.changed, second.unchanged), (0, 0, 6));
 
+    // Without the webhooks that would have told.
+    stack.sandbox().delivery(serde_json::json!({"drop": true})).await;
     stack.sandbox().connection(GOOGLE, "inactive").await;
     let third = sync().await;
     assert_eq!((third.changed, third.unchanged), (1, 5));

@@ -195,7 +195,7 @@ fn essence(item: &Item) -> Option<String> {
     let random = ["user_01", "sess_01", "01"];
     let place: Vec<&str> = pk
         .split('#')
-        .chain([sk])
+        .chain(sk.split('#'))
         .map(|part| if random.iter().any(|start| part.starts_with(start)) { "…" } else { part })
         .collect();
     let told: BTreeMap<&str, &Value> = [
@@ -330,7 +330,11 @@ async fn a_killed_process_loses_no_event() {
     let all = vestibule::dev::events::environment(urls, &BTreeMap::new()).unwrap();
     let mut settings = all["ScimFunction"].clone();
     settings.insert("AWS_ENDPOINT_URL_DYNAMODB".into(), scene.proxy.url.clone());
-    settings.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".into(), urls.secrets.clone().unwrap());
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let secrets = format!("http://{}", listener.local_addr().unwrap());
+    let router = scene.stack.running.secrets.router();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    settings.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".into(), secrets);
     let binary = crate::events::bootstrap("scim");
     let invocation = || {
         let now = domain::Clock::system().now();
@@ -376,7 +380,8 @@ fn the_sites_are_those_of_the_code() {
         sources
     };
     let mut called = BTreeSet::new();
-    for (_, text) in sources("functions/scim/src") {
+    let function = sources("functions/scim/src").into_iter();
+    for (_, text) in function.chain(sources("shared/intake/src")) {
         for owner in [".store.", ".applier."] {
             for (at, _) in text.match_indices(owner) {
                 let rest = &text[at + owner.len()..];
