@@ -4,7 +4,7 @@ use e2e::{SESSION, at};
 use vestibule::dev::{Options, start};
 
 use super::chromium::Chromium;
-use super::page::Kept;
+use super::page::{Kept, LAST};
 
 /// What a cookie of ours looks like, whatever it holds.
 fn assert_is_ours(cookie: &Kept) {
@@ -39,6 +39,10 @@ async fn cookies_come_and_go_with_login_and_session() {
     browser.press("Sign out").await;
     browser.see_heading("You are signed out").await;
     assert_eq!(browser.cookies().await, []);
+    // What is left says where, not who.
+    let last = browser.cookie(LAST).await.unwrap();
+    assert_is_ours(&last);
+    assert_eq!(last.value, "org_01SANDBOXACME.conn_01SANDBOXACMEOKTA");
 }
 
 /// R18: a person with 300 groups, and one with a name in four-byte letters, get a cookie that Chromium keeps.

@@ -51,6 +51,9 @@ struct Entry {
     message: String,
 }
 
+/// Where this browser signed in last.
+pub(super) const LAST: &str = "__Host-last";
+
 impl Chromium {
     pub(super) async fn open(&self, url: &str) {
         self.client.goto(url).await.unwrap();
@@ -135,14 +138,18 @@ impl Chromium {
         self.client.switch_to_window(tab.clone()).await.unwrap();
     }
 
-    /// All cookies of the profile, of every site.
-    pub(super) async fn cookies(&self) -> Vec<Kept> {
+    async fn all_cookies(&self) -> Vec<Kept> {
         let answer = self.devtools("Storage.getCookies", json!({})).await;
         serde_json::from_value(answer["cookies"].clone()).unwrap()
     }
 
+    /// All cookies of the profile, of every site, but for the hint where it signed in last: that outlives a session.
+    pub(super) async fn cookies(&self) -> Vec<Kept> {
+        self.all_cookies().await.into_iter().filter(|cookie| cookie.name != LAST).collect()
+    }
+
     pub(super) async fn cookie(&self, name: &str) -> Option<Kept> {
-        self.cookies().await.into_iter().find(|cookie| cookie.name == name)
+        self.all_cookies().await.into_iter().find(|cookie| cookie.name == name)
     }
 
     /// The cookies of pending logins.
