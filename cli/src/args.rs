@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::directory::args::DirectoryVerb;
 use crate::events_sign::EventsVerb;
 use crate::logins::args::LoginsVerb;
 use crate::sessions::args::SessionsVerb;
@@ -40,6 +41,9 @@ pub enum Verb {
     /// Who is signed in, and how to end it: for a person, a customer, everybody
     #[command(subcommand)]
     Sessions(SessionsVerb),
+    /// Directory sync: what arrived, what became of it, and how to make good what was missed
+    #[command(subcommand)]
+    Directory(DirectoryVerb),
     /// Sample events, to invoke a function with
     #[command(subcommand)]
     Events(EventsVerb),

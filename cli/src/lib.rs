@@ -3,6 +3,7 @@
 pub mod args;
 mod desk;
 pub mod dev;
+pub mod directory;
 pub mod events_sign;
 pub mod keys;
 pub mod logins;

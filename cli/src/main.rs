@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use vestibule::args::{Command, KeysVerb, Verb};
-use vestibule::{dev, events_sign, keys, logins, sessions, setup, tenants};
+use vestibule::{dev, directory, events_sign, keys, logins, sessions, setup, tenants};
 use web::Vars;
 
 #[tokio::main]
@@ -33,6 +33,7 @@ async fn run(verb: Verb) -> Result<(), Box<dyn std::error::Error>> {
         Verb::Tenants(verb) => tenants::run(&verb, &vars).await?,
         Verb::Logins(verb) => logins::run(&verb).await?,
         Verb::Sessions(verb) => sessions::run(&verb, &vars).await?,
+        Verb::Directory(verb) => directory::run(&verb, &vars).await?,
         Verb::Events(verb) => events_sign::run(&verb).await?,
     }
     Ok(())

@@ -18,6 +18,7 @@ const GOOGLE: &str = "conn_01SANDBOXGLOBEXGOOGLE";
 struct Local {
     dev: Child,
     app: String,
+    sandbox: String,
     dir: TempDir,
 }
 
@@ -61,7 +62,8 @@ impl Local {
         let mut line = String::new();
         BufReader::new(dev.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let urls: Value = serde_json::from_str(&line).unwrap();
-        Self { dev, app: urls["app"].as_str().unwrap().to_owned(), dir }
+        let url = |name: &str| urls[name].as_str().unwrap().to_owned();
+        Self { dev, app: url("app"), sandbox: url("sandbox"), dir }
     }
 
     /// Runs `vestibule WORDS --local`.
@@ -99,6 +101,32 @@ impl Local {
         let answer = net::client().unwrap().get(format!("{}{path}", self.app)).send().await.unwrap();
         answer.headers()["x-request-id"].to_str().unwrap().to_owned()
     }
+}
+
+/// What an event came to is told, with the way to handle it again; a directory is compared on demand.
+#[tokio::test]
+async fn what_came_of_directory_events_is_told() {
+    let local = Local::start();
+    let hire = serde_json::json!({
+        "action": "hire", "email": "neo@globex.com", "organization": "org_01SANDBOXGLOBEX",
+    });
+    let errand = format!("{}/_sandbox/directory", local.sandbox);
+    net::client().unwrap().post(errand).json(&hire).send().await.unwrap().error_for_status().unwrap();
+
+    let told = local.fine("directory events --json").json();
+    let newest = &told["events"][0];
+    assert_eq!((&newest["change"], &newest["outcome"]), (&"upsert_user".into(), &"applied".into()));
+    let event = newest["event"].as_str().unwrap();
+    assert!(local.fine("directory events").out.contains(event));
+    let again = local.fine(&format!("directory replay {event} --json")).json();
+    assert_eq!(again["type"], "dsync.user.created");
+    local.refused("directory replay event_01JUNKNOWN0000000000000000");
+
+    let compare = "directory reconcile --directory directory_01SANDBOXGLOBEX --json";
+    assert_eq!(local.fine(compare).json()["stop"], "done");
+    assert_eq!(local.fine(compare).json()["counts"]["people_changed"], 0);
+    assert_eq!(local.fine("directory redrive --json").json()["redriven"], 0);
+    assert!(local.fine("directory status").out.starts_with("events "));
 }
 
 /// Made once however often it is typed, and then found by id, slug and domain, in words and as JSON.
