@@ -1,5 +1,6 @@
 //! The database breaks in the middle of a run, at every kind of call that the function makes.
 
+use e2e::{DatabaseProxy, Deployment, Stack};
 use reconcile::{LEASE, Stop};
 use serde_json::json;
 
@@ -8,23 +9,29 @@ use super::{DIRECTORY, a_day, catch_up, compare, known, same_as_listed, stack, t
 /// Every call that reading events or comparing makes.
 const CALLS: [&str; 5] = ["TransactWriteItems", "UpdateItem", "BatchGetItem", "GetItem", "Query"];
 
+/// A day that nobody has read yet, and a deployment whose database loses this call, or only its answers.
+async fn after_a_day(call: &str, answers: bool) -> (Stack, DatabaseProxy, Deployment) {
+    let stack = stack().await;
+    compare(&stack.running.reconcile).await;
+    let proxy = stack.proxy().await;
+    let broken = stack.behind(&proxy, &[]).await;
+    a_day(&stack).await;
+    stack.advance(120);
+    if answers {
+        proxy.lose_answer(call);
+    } else {
+        proxy.lose(call);
+    }
+    (stack, proxy, broken)
+}
+
 /// R57, R59: whatever is lost, and whether or not it happened, the next run leaves everything as WorkOS lists it, and
 /// nothing was applied twice.
 #[tokio::test]
 async fn a_broken_run_is_made_good_by_the_next() {
     for answers in [false, true] {
         for call in CALLS {
-            let stack = stack().await;
-            compare(&stack.running.reconcile).await;
-            let proxy = stack.proxy().await;
-            let broken = stack.behind(&proxy, &[]).await;
-            a_day(&stack).await;
-            stack.advance(120);
-            if answers {
-                proxy.lose_answer(call)
-            } else {
-                proxy.lose(call)
-            }
+            let (stack, proxy, broken) = after_a_day(call, answers).await;
             let schedule = json!({ "source": "aws.scheduler" });
             let run = reconcile::invoke(&broken.reconcile, schedule, time()).await;
             // A write that is lost is never passed over.
@@ -49,17 +56,7 @@ async fn a_broken_run_is_made_good_by_the_next() {
 async fn a_broken_comparison_is_made_good_by_the_next() {
     for answers in [false, true] {
         for call in CALLS {
-            let stack = stack().await;
-            compare(&stack.running.reconcile).await;
-            let proxy = stack.proxy().await;
-            let broken = stack.behind(&proxy, &[]).await;
-            a_day(&stack).await;
-            stack.advance(120);
-            if answers {
-                proxy.lose_answer(call)
-            } else {
-                proxy.lose(call)
-            }
+            let (stack, proxy, broken) = after_a_day(call, answers).await;
             let wish = json!({ "directory": DIRECTORY });
             assert!(reconcile::invoke(&broken.reconcile, wish, time()).await.is_err(), "{call} {answers}");
             proxy.heal();
