@@ -7,6 +7,8 @@ pub(crate) enum Service {
     DynamoDb,
     Secrets,
     WorkOs,
+    /// The app that hears of changes.
+    App,
 }
 
 /// One call, from its arrival at the stub to the end of the stub's delay.

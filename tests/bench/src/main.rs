@@ -6,6 +6,7 @@
 
 mod budgets;
 mod calls;
+mod directory;
 mod process;
 mod report;
 mod roots;

@@ -1,4 +1,4 @@
-//! DynamoDB, Secrets Manager and WorkOS as far as the functions call them, each with a fixed delay.
+//! DynamoDB, Secrets Manager, WorkOS and the app's webhook as far as the functions call them, each with a fixed delay.
 //!
 //! An engine would be truer and less steady: it works on the same two cores as the function. So the tables remember
 //! what is put while they are filled, and from then on acknowledge writes without doing them: every invocation meets
@@ -15,7 +15,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use crate::calls::{Call, Service};
@@ -43,6 +43,7 @@ pub(crate) struct Urls {
     pub(crate) dynamodb: String,
     pub(crate) secrets: String,
     pub(crate) workos: String,
+    pub(crate) app: String,
 }
 
 #[derive(Clone)]
@@ -61,6 +62,7 @@ impl Stubs {
             dynamodb: door(Service::DynamoDb).await?,
             secrets: door(Service::Secrets).await?,
             workos: door(Service::WorkOs).await?,
+            app: door(Service::App).await?,
         })
     }
 
@@ -83,12 +85,18 @@ impl Stubs {
         (std::mem::take(&mut self.inner().calls), self.handshakes.swap(0, Ordering::Relaxed))
     }
 
+    /// Partition and sort key of the first item whose partition key says that it is one.
+    pub(crate) fn find(&self, part: &str) -> Option<(String, String)> {
+        let inner = self.inner();
+        inner.items.keys().find(|(_, pk, _)| pk.contains(part)).map(|(_, pk, sk)| (pk.clone(), sk.clone()))
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(door): State<Door>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let start = Instant::now();
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit_once('.').map_or(target, |(_, operation)| operation).to_owned();
@@ -98,7 +106,11 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
         match door.service {
             Service::DynamoDb => inner.table(&operation, &request),
             Service::Secrets => inner.secret(&request),
+            Service::WorkOs if uri.path() == "/events" => {
+                Some(json!({"data": [], "list_metadata": {"after": null}}))
+            }
             Service::WorkOs => Some(inner.token_answer.clone()),
+            Service::App => Some(Value::Null),
         }
     };
     // The runtime's own timer counts whole milliseconds, which is too coarse for three of them.
@@ -108,7 +120,7 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
     let kind = match door.service {
         Service::DynamoDb => "application/x-amz-json-1.0",
         Service::Secrets => "application/x-amz-json-1.1",
-        Service::WorkOs => "application/json; charset=utf-8",
+        Service::WorkOs | Service::App => "application/json; charset=utf-8",
     };
     match answered {
         Some(body) => ([(CONTENT_TYPE, kind)], body.to_string()).into_response(),
@@ -145,6 +157,8 @@ impl Inner {
                 }
                 json!({})
             }
+            // The lists that are asked for have nobody in them: whom they could name is found by key.
+            "Query" => json!({"Items": [], "Count": 0, "ScannedCount": 0}),
             "UpdateItem" => json!({"Attributes": {"n": {"N": "1"}}}),
             "DeleteItem" => match self.items.get(&key(&table, request.get("Key"))) {
                 Some(item) => json!({"Attributes": item}),
@@ -194,7 +208,7 @@ impl Service {
     pub(crate) fn delay(self) -> Duration {
         Duration::from_millis(match self {
             Self::DynamoDb | Self::Secrets => 3,
-            Self::WorkOs => 20,
+            Self::WorkOs | Self::App => 20,
         })
     }
 }

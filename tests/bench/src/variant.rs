@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::calls::Waits;
+use crate::directory::Event;
 use crate::process::{Function, Program};
 use crate::series::{Series, Start};
 use crate::world::World;
@@ -23,12 +24,12 @@ pub(crate) struct Places {
 }
 
 /// One thing that is measured.
-pub(crate) struct Variant {
+pub(crate) struct Variant<'a> {
     pub(crate) name: &'static str,
     pub(crate) zip: u64,
     pub(crate) figures: Series,
     program: Program,
-    event: String,
+    event: &'a Event,
     expected: fn(&Value) -> bool,
     warm: usize,
 }
@@ -40,16 +41,25 @@ pub(crate) const CALLBACK: &str = "callback";
 pub(crate) const SESSION: &str = "session";
 pub(crate) const STRICT: &str = "authorizer, strict";
 pub(crate) const SIGNATURE: &str = "authorizer, signature";
+pub(crate) const SCIM: &str = "directory, a webhook";
+pub(crate) const OUTBOX: &str = "outbox, a change";
+pub(crate) const RECONCILE: &str = "reconcile, no news";
 pub(crate) const NODE: &str = "callback in Node, official SDKs";
 
-impl Variant {
-    pub(crate) fn all(places: &Places, world: &World, warm: usize) -> Result<Vec<Self>> {
+impl<'a> Variant<'a> {
+    pub(crate) fn all(places: &Places, world: &'a World, warm: usize) -> Result<Vec<Self>> {
         std::fs::create_dir_all(places.work.join("bin"))?;
         std::fs::create_dir_all(places.work.join("log"))?;
         let redirects = |answer: &Value| answer.get("statusCode") == Some(&303.into());
         let answers = |answer: &Value| answer.get("statusCode") == Some(&200.into());
+        let applies = |answer: &Value| {
+            let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
+            body.contains(r#""outcome":"applied""#)
+        };
+        let takes_all = |answer: &Value| answer.get("batchItemFailures") == Some(&Value::Array(Vec::new()));
+        let reads = |answer: &Value| answer.pointer("/events/stop") == Some(&"done".into());
         let allows = |answer: &Value| answer.get("isAuthorized") == Some(&true.into());
-        let function = |name, binary, mode, event: &str, expected: fn(&Value) -> bool, warm| {
+        let function = |name, binary, mode, event, expected: fn(&Value) -> bool, warm| {
             let copy = places.work.join("bin").join(binary);
             roots::trusting_copy(&places.binaries.join(binary), &copy)?;
             Self::new(places, name, binary, vec![copy], world.env(binary, mode), event, expected, warm)
@@ -73,6 +83,9 @@ impl Variant {
             function(CALLBACK, "callback", "", &world.callback, redirects, warm)?,
             function(SESSION, "session", "", &world.session, answers, warm)?,
             function(STRICT, "authorizer", "strict", &world.authorizer, allows, warm)?,
+            function(SCIM, "scim", "", &world.webhook, applies, warm)?,
+            function(OUTBOX, "outbox", "", &world.stream, takes_all, warm)?,
+            function(RECONCILE, "reconcile", "", &world.schedule, reads, warm)?,
             function(SIGNATURE, "authorizer", "signature", &world.authorizer, allows, many)?,
             Self::new(
                 places,
@@ -94,7 +107,7 @@ impl Variant {
         file: &str,
         command: Vec<PathBuf>,
         env: Vec<(String, String)>,
-        event: &str,
+        event: &'a Event,
         expected: fn(&Value) -> bool,
         warm: usize,
     ) -> Result<Self> {
@@ -105,7 +118,7 @@ impl Variant {
             zip: std::fs::metadata(&zip).map_err(|why| format!("{}: {why}", zip.display()))?.len(),
             figures: Series::default(),
             program: Program { command, env, log },
-            event: event.to_owned(),
+            event,
             expected,
             warm,
         })
@@ -142,7 +155,7 @@ impl Variant {
         stubs: &Stubs,
     ) -> Result<(crate::process::Spent, Waits, usize)> {
         let (answer, spent) =
-            function.invoke(&self.event).await.map_err(|why| format!("{}: {why}", self.name))?;
+            function.invoke(&self.event.now()).await.map_err(|why| format!("{}: {why}", self.name))?;
         if !(self.expected)(&answer) {
             return Err(format!("{} answers {answer}", self.name).into());
         }

@@ -15,6 +15,7 @@ use store::{LoginCommit, Register, Store, Tables, UserWrite};
 use tokens::{Expected, KeyRing, PrivateKey, SessionClaims};
 use web::config::AwsSettings;
 
+use crate::directory::{self, APP_SECRET, Event, SCHEDULED, WEBHOOK_SECRET};
 use crate::stubs::{Stubs, Urls};
 use crate::{Result, roots};
 
@@ -45,10 +46,13 @@ const TOKEN: &str = "fixture.session.token";
 pub(crate) struct World {
     pub(crate) stubs: Stubs,
     pub(crate) urls: Urls,
-    pub(crate) login: String,
-    pub(crate) callback: String,
-    pub(crate) session: String,
-    pub(crate) authorizer: String,
+    pub(crate) login: Event,
+    pub(crate) callback: Event,
+    pub(crate) session: Event,
+    pub(crate) authorizer: Event,
+    pub(crate) webhook: Event,
+    pub(crate) stream: Event,
+    pub(crate) schedule: Event,
 }
 
 impl World {
@@ -59,17 +63,22 @@ impl World {
         stubs.put_secret(SECRETS.0, &json!({"api_key": "sk_test_bench"}).to_string());
         stubs.put_secret(SECRETS.1, ring.to_json()?.expose_secret());
         stubs.set_token_answer(token_answer());
-        let token = fill(&store(&urls)?, &ring).await?;
+        let store = store(&urls)?;
+        let token = fill(&store, &ring).await?;
+        let (webhook, stream) = directory::fill(&stubs, &store).await?;
         stubs.filled();
         stubs.take_calls();
-        let signed_in = |event: &str| event.replace(TOKEN, &token);
+        let signed_in = |event: &str| Event::Fixed(event.replace(TOKEN, &token));
         Ok(Self {
             stubs,
             urls,
-            login: LOGIN.to_owned(),
-            callback: CALLBACK.to_owned(),
+            login: Event::Fixed(LOGIN.to_owned()),
+            callback: Event::Fixed(CALLBACK.to_owned()),
             session: signed_in(SESSION),
             authorizer: signed_in(AUTHORIZER),
+            webhook,
+            stream,
+            schedule: Event::Fixed(SCHEDULED.to_owned()),
         })
     }
 
@@ -104,6 +113,9 @@ impl World {
             ("SIGNING_KEYS_SECRET", SECRETS.1),
             ("TOKEN_SECONDS", &token_seconds),
             ("AUTHORIZER_MODE", authorizer_mode),
+            ("WORKOS_WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("APP_WEBHOOK_URL", &self.urls.app),
+            ("APP_WEBHOOK_SECRET", APP_SECRET),
         ];
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
