@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(kept.get("teams"), Some("a, 1"));
         assert_eq!(kept.get("long").map(|text| text.chars().count()), Some(LONGEST_VALUE));
         assert_eq!(kept.iter().count(), 5);
-        assert!(AttributeMap::default().apply(&custom).is_empty());
+        assert!(AttributeMap::default().apply(&custom).is_empty() && !kept.is_empty());
     }
 
     #[test]
@@ -168,5 +168,8 @@ mod tests {
         assert_eq!(map(&[("a", "")]), Err(InvalidAttributeMap::Attribute));
         assert_eq!(map(&[("a", "x\n")]), Err(InvalidAttributeMap::Attribute));
         assert!(serde_json::from_str::<AttributeMap>(r#"{"A":"x"}"#).is_err());
+        let one = map(&[("department", "department_name")]).unwrap();
+        assert!(AttributeMap::default().is_empty() && !one.is_empty());
+        assert_eq!(serde_json::to_string(&one).unwrap(), r#"{"department":"department_name"}"#);
     }
 }
