@@ -132,7 +132,7 @@ mod tests {
         let custom = custom_attributes(
             serde_json::json!({
                 "department_name": "R\u{0}&D", "salary": 1, "manager": {"value": "x"}, "cost": 12.5, "remote": true,
-                "teams": ["a", 1, {"no": 1}], "long": "\u{1F600}".repeat(500), "nothing": null, "empty": "",
+                "teams": ["a", 1, {"no": 1}, ["no"]], "long": "\u{1F600}".repeat(500), "nothing": null, "empty": "",
             })
             .as_object()
             .unwrap(),

@@ -238,4 +238,40 @@ mod tests {
             assert_eq!(address(none), None, "{none:?}");
         }
     }
+
+    /// R57: metrics, logs and the record of an event tell outcomes apart by these words.
+    #[test]
+    fn outcomes_have_words_of_their_own() {
+        let words = [
+            (Outcome::Applied { version: 1 }, "applied", None),
+            (Outcome::NoChange, "no_change", None),
+            (Outcome::Stale, "stale", None),
+            (Outcome::Duplicate, "duplicate", None),
+            (Outcome::Unresolved, "unresolved", None),
+            (Outcome::Ignored(Ignored::DirectoryDeleted), "ignored", Some("directory_deleted")),
+            (Outcome::Ignored(Ignored::OtherOrganization), "ignored", Some("other_organization")),
+            (Outcome::Ignored(Ignored::NotAuthoritative), "ignored", Some("not_authoritative")),
+        ];
+        for (outcome, word, reason) in words {
+            assert_eq!((outcome.as_str(), outcome.reason()), (word, reason));
+        }
+    }
+
+    #[test]
+    fn changes_have_words_of_their_own() {
+        let user = DirectoryUserId::parse("directory_user_1").unwrap();
+        let group = DirectoryGroupId::parse("directory_group_1").unwrap();
+        let words = [
+            (DirectoryChange::DeactivateUser { user: user.clone() }, "deactivate_user"),
+            (DirectoryChange::DeleteUser { user: user.clone(), record: None }, "delete_user"),
+            (DirectoryChange::DeleteGroup { group: group.clone() }, "delete_group"),
+            (DirectoryChange::AddMember { group: group.clone(), user: user.clone() }, "add_member"),
+            (DirectoryChange::RemoveMember { group, user }, "remove_member"),
+            (DirectoryChange::DirectoryDeactivated, "directory_deactivated"),
+            (DirectoryChange::DirectoryDeleted, "directory_deleted"),
+        ];
+        for (change, word) in words {
+            assert_eq!(change.as_str(), word);
+        }
+    }
 }
