@@ -63,10 +63,6 @@ impl Claim {
         distinct(self.holders.iter().filter(|holder| matches!(holder.via, Via::Directory(_))))
     }
 
-    pub fn held_by(&self, user: &UserId) -> bool {
-        self.holders.iter().any(|holder| holder.user == *user)
-    }
-
     /// The claim with one more holder; the same where it is there already.
     #[must_use]
     pub fn with(&self, holder: Holder) -> Self {
@@ -109,4 +105,49 @@ fn distinct<'a>(holders: impl Iterator<Item = &'a Holder>) -> Vec<&'a UserId> {
         }
     }
     users
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::parse(&format!("user_{name:0>26}")).unwrap()
+    }
+
+    fn holder(name: &str, directory: Option<&str>) -> Holder {
+        let via = match directory {
+            Some(id) => Via::Directory(DirectoryId::parse(id).unwrap()),
+            None => Via::Connection(ConnectionId::parse("conn_1").unwrap()),
+        };
+        Holder { user: user(name), via }
+    }
+
+    fn claim(holders: &[Holder]) -> Claim {
+        holders.iter().fold(Claim::default(), |claim, holder| claim.with(holder.clone()))
+    }
+
+    /// R60: what one directory said of a person goes without what a login or another directory said of them.
+    #[test]
+    fn only_what_is_named_is_taken_away() {
+        let (login, first, second) =
+            (holder("1", None), holder("1", Some("directory_1")), holder("1", Some("directory_2")));
+        let other = holder("2", Some("directory_1"));
+        let all = claim(&[login.clone(), first.clone(), second.clone(), other.clone()]);
+        let directory = DirectoryId::parse("directory_1").unwrap();
+        assert_eq!(all.without(&user("1"), Some(&directory)).holders, [login, second, other.clone()]);
+        assert_eq!(all.without(&user("1"), None).holders, [other]);
+        assert_eq!(all.without(&user("3"), None), all);
+        assert_eq!(all.users(), [&user("1"), &user("2")]);
+    }
+
+    /// An address that hundreds share belongs to nobody, and must not make an item that cannot be written any more.
+    #[test]
+    fn a_claim_has_a_most_of_holders() {
+        let holders: Vec<Holder> = (0..=MOST_HOLDERS).map(|n| holder(&n.to_string(), None)).collect();
+        let full = claim(&holders[..MOST_HOLDERS]);
+        assert_eq!((full.holders.len(), full.with(holders[0].clone())), (MOST_HOLDERS, full.clone()));
+        assert_eq!(full.with(holders[MOST_HOLDERS].clone()), full);
+        assert_eq!(claim(&holders[..MOST_HOLDERS - 1]).holders.len(), MOST_HOLDERS - 1);
+    }
 }

@@ -54,7 +54,7 @@ async fn the_door_shows_one_tenants_people() {
     assert_eq!(door.linked, Some(who.id.clone()));
     assert_eq!(door.users[&who.id], who);
     assert_eq!(door.gate.as_ref().unwrap().organization, organization("org_acme"));
-    assert!(door.by_idp_id().held_by(&who.id) && door.by_email().held_by(&who.id));
+    assert_eq!((door.by_idp_id().users(), door.by_email().users()), (vec![&who.id], vec![&who.id]));
     assert!(door.claims(&key, &ada(), &who).is_empty(), "they are put down");
 
     let entra = identity("org_acme", "conn_entra", "entra-1");
