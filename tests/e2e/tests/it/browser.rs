@@ -6,6 +6,7 @@
 
 mod chromium;
 mod cookies;
+mod leaver;
 mod newcomer;
 mod other_sites;
 mod page;

@@ -87,6 +87,17 @@ impl Chromium {
         self.see(&xpath).await.click().await.unwrap();
     }
 
+    /// Presses the button that a screen reader calls this: "Fire Kim Novak" among many that show "Fire".
+    pub(super) async fn press_named(&self, name: &str) {
+        self.see(&format!("//button[@aria-label=\"{name}\"]")).await.click().await.unwrap();
+    }
+
+    /// Types into the field with this label, the first of the page.
+    pub(super) async fn fill(&self, label: &str, text: &str) {
+        let field = self.see(&format!("//label[text()=\"{label}\"]/input")).await;
+        field.send_keys(text).await.unwrap();
+    }
+
     /// Chooses a person on the mock IdP's page.
     pub(super) async fn be(&self, email: &str) {
         let xpath = format!("//button[@name=\"email\" and @value=\"{email}\"]");
