@@ -79,6 +79,11 @@ pub fn group(id: &str, name: &str) -> Value {
     })
 }
 
+/// One person in one group, in the words of an event.
+pub fn membership(person: &Value, group: &Value) -> Value {
+    json!({"directory_id": DIRECTORY, "user": person, "group": group})
+}
+
 /// Acme's directory itself.
 pub fn directory() -> Value {
     json!({

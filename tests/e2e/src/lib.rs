@@ -17,12 +17,14 @@ mod browser;
 mod deployment;
 pub mod dsync;
 mod jar;
+pub mod measure;
 mod operator;
 mod proxy;
 pub mod runtime_api;
 mod sandbox_control;
 mod stack;
 mod tables;
+mod traffic;
 
 pub use answer::Answer;
 pub use browser::{Browser, Departure, Request};
@@ -33,6 +35,7 @@ pub use proxy::{DatabaseProxy, Fault, Held};
 pub use sandbox_control::{Arrived, SandboxControl};
 pub use stack::Stack;
 pub use tables::Item;
+pub use traffic::Traffic;
 
 /// Organizations and connections of the sandbox's seed, as selectors of a login.
 pub mod at {

@@ -16,6 +16,7 @@ use http::header::HOST;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::oneshot;
 
+use crate::Traffic;
 use crate::stack::serve;
 
 /// A proxy in front of a database.
@@ -50,7 +51,7 @@ struct Inner {
     broken: Option<(usize, usize, Fault)>,
     /// Operations in the order of their calls.
     order: Vec<String>,
-    calls: BTreeMap<String, usize>,
+    traffic: Traffic,
     holding: Option<(String, oneshot::Sender<()>, oneshot::Receiver<()>)>,
 }
 
@@ -112,7 +113,7 @@ impl DatabaseProxy {
             lost: Loss::Nothing,
             broken: None,
             order: Vec::new(),
-            calls: BTreeMap::new(),
+            traffic: Traffic::default(),
             holding: None,
         }));
         let url = serve(Router::new().fallback(forward).with_state(inner.clone())).await;
@@ -169,12 +170,17 @@ impl DatabaseProxy {
 
     /// Calls by operation since [`DatabaseProxy::forget`].
     pub fn calls(&self) -> BTreeMap<String, usize> {
-        self.inner().calls.clone()
+        self.inner().traffic.calls.clone()
+    }
+
+    /// Calls, and the items they named, since [`DatabaseProxy::forget`].
+    pub fn traffic(&self) -> Traffic {
+        self.inner().traffic.clone()
     }
 
     pub fn forget(&self) {
         let mut inner = self.inner();
-        inner.calls.clear();
+        inner.traffic = Traffic::default();
         inner.order.clear();
     }
 }
@@ -199,7 +205,7 @@ async fn forward(
         let hit =
             |(from, times, _): &(usize, usize, Fault)| (*from..from.saturating_add(*times)).contains(&number);
         let fault = inner.broken.filter(hit).map(|(_, _, fault)| fault);
-        *inner.calls.entry(operation.clone()).or_default() += 1;
+        inner.traffic.note(&operation, &body);
         let wanted = inner.holding.as_ref().is_some_and(|(held, ..)| *held == operation);
         let held = if wanted { inner.holding.take() } else { None };
         let loss = inner.meet(&operation);

@@ -14,12 +14,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use domain::Clock;
-use e2e::{Stack, operator_of};
+use e2e::{Stack, measure, operator_of};
 use serde_json::{Value, json};
 use vestibule::tenants::import::Import;
 
@@ -53,20 +52,15 @@ async fn main() {
     }
     let mut all = Vec::new();
     for rows in sizes {
-        all.push(measure(rows).await);
+        all.push(measured(rows).await);
         println!("{}", figures(&all));
     }
     if write {
-        let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
-        let text = fs::read_to_string(&page).expect("the page");
-        let (before, rest) = text.split_once(BEGIN).expect("marks in the page");
-        let (_, after) = rest.split_once(END).expect("marks in the page");
-        let text = format!("{before}{BEGIN}\n\n{}\n{END}{after}", figures(&all));
-        fs::write(&page, text).expect("the page can be written");
+        measure::publish(BEGIN, END, &figures(&all));
     }
 }
 
-async fn measure(rows: usize) -> Measured {
+async fn measured(rows: usize) -> Measured {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("customers.csv");
     let mut text = "name,domains,verified,external_id,slug\n".to_owned();
@@ -118,21 +112,14 @@ async fn import(file: &Path, dynamodb: &str, sandbox: &str) {
         "created": report.created,
         "checking": checking,
         "importing": importing,
-        "processor": processor_seconds(),
-        "peak_kib": peak_kib(),
+        "processor": measure::processor_seconds("self"),
+        "peak_kib": measure::peak_kib("self"),
     });
     println!("{figures}");
 }
 
 fn figures(all: &[Measured]) -> String {
-    let mut text = String::new();
-    let day = Clock::system().now().rfc3339();
-    let day = day.split('T').next().unwrap_or_default();
-    let build = if cfg!(debug_assertions) { "not optimised" } else { "optimised" };
-    let _ = writeln!(
-        text,
-        "Taken on {day}; the build is {build}, database and WorkOS run on the same machine.\n"
-    );
+    let mut text = format!("{}\n\n", measure::taken());
     text.push_str("| rows | checked in | imported in | a row | processor time of the import | peak memory | database calls of a login |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
     for Measured { rows, checking, importing, processor, peak_mb, calls } in all {
@@ -158,20 +145,4 @@ fn figures(all: &[Measured]) -> String {
         );
     }
     text
-}
-
-/// The largest size that the kernel saw of this process.
-fn peak_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
-}
-
-/// Of all threads, in the kernel's hundredths.
-fn processor_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
-    let (_, after) = stat.rsplit_once(')').expect("a name");
-    let ticks: u32 =
-        after.split_whitespace().skip(11).take(2).map(|text| text.parse::<u32>().expect("ticks")).sum();
-    f64::from(ticks) / 100.0
 }

@@ -4,4 +4,5 @@ mod credentials;
 mod faults;
 mod leavers;
 mod people;
+mod sizes;
 mod tenants;
