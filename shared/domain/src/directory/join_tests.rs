@@ -368,3 +368,39 @@ fn nobody_is_meant_by_a_record_without_idp_id_and_address() {
     assert_eq!(for_directory_user(&newcomer, &known), None);
     assert_eq!(at_login(&newcomer, &connection("conn_1"), &known), AtLogin::New);
 }
+
+/// R58: of all who ever had an address only those count whom directories know under it today. One of them who is active
+/// may be the one at the door; where all have left, nobody is.
+#[test]
+fn an_address_is_a_leavers_when_all_who_have_it_by_a_directory_left() {
+    let here = connection("conn_1");
+    let leaver = provisioned("user_leaver", ADDRESS, DirectoryUserState::Deleted);
+    let guest = signed_in(user("user_guest", Some(ADDRESS)));
+    let moved = provisioned("user_moved", OTHER, DirectoryUserState::Active);
+    let colleague = provisioned("user_colleague", ADDRESS, DirectoryUserState::Active);
+    let address = address(ADDRESS);
+    let tenant = tenant(&["conn_1"], true);
+    let gate = gate_with(None);
+    let left = |others: &[&User]| {
+        let all: Vec<User> = others.iter().map(|user| (*user).clone()).collect();
+        let holders: Vec<Holder> = all
+            .iter()
+            .map(|user| Holder {
+                user: user.id.clone(),
+                via: if user.directories.is_empty() {
+                    Via::Connection(here.clone())
+                } else {
+                    Via::Directory(directory("directory_1"))
+                },
+            })
+            .collect();
+        let (email, users) = (claim(&holders), people(&all));
+        let known =
+            Known { idp: &Claim::default(), email: &email, users: &users, tenant: &tenant, gate: &gate };
+        leaver_address(&address, &known)
+    };
+    assert!(left(&[&leaver]) && left(&[&leaver, &guest]) && left(&[&guest, &leaver]));
+    assert!(left(&[&leaver, &moved]) && left(&[&moved, &leaver]));
+    assert!(!left(&[&leaver, &colleague]) && !left(&[&colleague, &leaver]));
+    assert!(!left(&[&guest]) && !left(&[&moved]) && !left(&[]));
+}
