@@ -224,6 +224,31 @@ mod tests {
         }
     }
 
+    /// A state is kept under WorkOS's word for it; a word that nobody knows is not lost.
+    #[test]
+    fn states_keep_their_words() {
+        for (said, kept) in [
+            ("active", "active"),
+            ("linked", "active"),
+            ("validating", "validating"),
+            ("invalid_credentials", "invalid_credentials"),
+            ("inactive", "inactive"),
+            ("unlinked", "inactive"),
+            ("deleting", "deleting"),
+            ("deleted", "deleted"),
+            ("something_new", "something_new"),
+        ] {
+            let state = DirectoryState::from(said.to_owned());
+            assert_eq!((state.as_str(), String::from(state.clone()).as_str()), (kept, kept));
+            assert_eq!(matches!(state, DirectoryState::Unknown(_)), said == "something_new", "{said}");
+        }
+        for state in [DirectoryUserState::Active, DirectoryUserState::Suspended, DirectoryUserState::Inactive]
+        {
+            assert_eq!(DirectoryUserState::from_word(state.as_str()), state);
+        }
+        assert_eq!(DirectoryUserState::Deleted.as_str(), "deleted");
+    }
+
     /// R58: what is not `active` is not active, whatever word WorkOS finds for it.
     #[test]
     fn only_active_is_active() {

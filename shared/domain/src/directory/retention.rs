@@ -59,6 +59,7 @@ mod tests {
         for days in [1, 30, 90, 365, 3650] {
             let retention = Retention::days(days);
             let data = retention.data_ends(now).unwrap();
+            assert_eq!(data.since(now), Duration::from_secs(u64::from(days) * DAY));
             assert!(retention.memory_ends(now) > data);
             assert!(retention.claims_end(now).unwrap() > data);
             assert!(retention.memory_ends(now).since(now) >= Duration::from_secs(MEMORY));
