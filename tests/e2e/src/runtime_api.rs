@@ -119,6 +119,14 @@ impl Function {
         }
     }
 
+    /// Its process, as the kernel numbers it.
+    ///
+    /// # Panics
+    /// When it was waited for.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("a process").id()
+    }
+
     /// What the function wrote so far, line by line.
     pub fn output(&self) -> Vec<String> {
         self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
