@@ -9,10 +9,11 @@ use std::process::Command;
 use domain::Clock;
 use e2e::dsync::WEBHOOK;
 use e2e::runtime_api::Function;
-use e2e::{Stack, measure};
+use e2e::{WEBHOOK_SECRET, measure};
 use serde_json::{Value, json};
 use vestibule::dev::events::environment;
-use workos::SIGNATURE_HEADER;
+use vestibule::dev::{Options, start};
+use workos::{SIGNATURE_HEADER, WebhookSecret, WebhookSecrets};
 
 use crate::company::Company;
 
@@ -36,10 +37,10 @@ fn binary() -> PathBuf {
 }
 
 /// What API Gateway hands over.
-fn call(stack: &Stack, event: &Value) -> Value {
+fn call(secret: &WebhookSecret, event: &Value) -> Value {
     let body = event.to_string();
     // The process has no clock but the machine's.
-    let signature = stack.webhook_secret().sign(body.as_bytes(), Clock::system().now());
+    let signature = secret.sign(body.as_bytes(), Clock::system().now());
     json!({
         "version": "2.0", "routeKey": format!("ANY {WEBHOOK}"), "rawPath": WEBHOOK, "rawQueryString": "",
         "headers": {"content-type": "application/json", "host": "localhost", (SIGNATURE_HEADER): signature},
@@ -58,18 +59,21 @@ fn call(stack: &Stack, event: &Value) -> Value {
 /// Everything of this section, in Markdown.
 pub(crate) async fn measured(people: usize) -> String {
     let binary = tokio::task::spawn_blocking(binary).await.expect("a thread");
-    let stack = Stack::without_streams().await;
-    let settings = environment(&stack.running.urls, &BTreeMap::new()).expect("settings");
+    let options = Options { deps_only: true, streams: false, ..Options::in_memory() };
+    let running = start(options).await.expect("the stack starts");
+    let document = running.secrets.get(WEBHOOK_SECRET).expect("a webhook secret");
+    let secrets = WebhookSecrets::from_secret(&document).expect("a webhook secret");
+    let settings = environment(&running.urls, &BTreeMap::new()).expect("settings");
     let settings = settings.get("ScimFunction").expect("the function's settings");
     let mut function = Function::start(&binary, "scim", settings).await;
     let process = function.process().to_string();
-    let company = Company { people };
+    let (company, at) = (Company { people }, Clock::system().now());
     let (mut processor, mut peak) = (0.0, 0);
     for n in 0..company.events() {
         if n == WARM {
             (processor, peak) = (measure::processor_seconds(&process), measure::peak_kib(&process));
         }
-        let answer = function.invoke(&call(&stack, &company.event(stack.clock.now(), n))).await;
+        let answer = function.invoke(&call(secrets.current(), &company.event(at, n))).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
     }
     let processor = measure::processor_seconds(&process) - processor;

@@ -35,6 +35,8 @@ async fn of_size(members: usize) -> Vec<(Traffic, f64)> {
     let proxy = stack.proxy().await;
     let deployment = stack.behind(&proxy, &[]).await;
     let courier = Courier::by(&stack, deployment.visited_by(&stack.browser()));
+    // Opens the connections.
+    courier.expects("ignored", &stack.event("odd", "flag.created", json!({}))).await;
     let renamed = with(everybody, &json!({"name": "All of us"}));
     let mut all = Vec::new();
     for (kind, data) in KINDS.into_iter().zip([renamed.clone(), renamed, directory()]) {

@@ -24,10 +24,11 @@ pub(crate) const CHILD: &str = "--sync";
 pub(crate) async fn child(people: usize) -> Value {
     let stack = Stack::without_streams().await;
     let company = Company { people };
+    let (courier, at) = (Courier::of(&stack), stack.clock.now());
+    courier.expects("applied", &company.event(at, 0)).await;
     let before = as_json(&counted(&stack, 0).await);
-    let at = stack.clock.now();
     let (started, processor) = (Instant::now(), measure::processor_seconds("self"));
-    let times = Courier::of(&stack).floods(company.events(), move |n| company.event(at, n)).await;
+    let times = courier.floods(company.events() - 1, move |n| company.event(at, n + 1)).await;
     let took = started.elapsed();
     let processor = measure::processor_seconds("self") - processor;
     let peak = measure::peak_kib("self");
@@ -78,6 +79,19 @@ async fn projection(stack: &Stack, company: Company) -> Value {
         memberships += page.expect("the engine answers").items.iter().filter(|edge| edge.present).count();
     }
     json!([users.len(), groups, memberships])
+}
+
+/// Database calls of a whole synchronisation: whether those who come at once stand in each other's way.
+async fn calls(company: Company) -> usize {
+    let stack = Stack::without_streams().await;
+    let proxy = stack.proxy().await;
+    let deployment = stack.behind(&proxy, &[]).await;
+    let courier = Courier::by(&stack, deployment.visited_by(&stack.browser()));
+    let at = stack.clock.now();
+    courier.expects("applied", &company.event(at, 0)).await;
+    proxy.forget();
+    courier.floods(company.events() - 1, move |n| company.event(at, n + 1)).await;
+    proxy.traffic().total()
 }
 
 /// One size, in a process of its own.
@@ -137,6 +151,13 @@ pub(crate) async fn measured(sizes: &[usize]) -> String {
             ratio("processor") / ratio("events"),
         );
     }
+    let few = Company { people: sizes.iter().copied().min().unwrap_or_default().min(1000) };
+    let (events, calls) = (few.events() - 1, calls(few).await);
+    let _ = writeln!(
+        text,
+        "* {events} of these events, {LANES} at once, make {calls} database calls: {:.2} each.",
+        calls as f64 / events as f64,
+    );
     let same = all.iter().all(|told| told["same"] == json!(true));
     let _ = writeln!(
         text,

@@ -47,7 +47,7 @@ impl Rows {
     }
 }
 
-/// What each event sends to the database. Through a proxy, so without times.
+/// What each event sends to the database, in a directory that has introduced itself. Through a proxy, so without times.
 pub(crate) async fn counted(stack: &Stack, n: usize) -> Vec<(&'static str, Traffic)> {
     let proxy = stack.proxy().await;
     let deployment = stack.behind(&proxy, &[]).await;
@@ -74,11 +74,15 @@ pub(crate) async fn counted(stack: &Stack, n: usize) -> Vec<(&'static str, Traff
     all
 }
 
+async fn introduced(stack: &Stack) {
+    let event = stack.event("directory", "dsync.activated", directory());
+    Courier::of(stack).expects("applied", &event).await;
+}
+
 /// The same events again and again, in turns with what they are compared with.
 async fn rounds(stack: &Stack, rounds: usize) -> Rows {
     let courier = Courier::of(stack);
     let forger = courier.forging();
-    courier.expects("applied", &stack.event("directory", "dsync.activated", directory())).await;
     let mut rows = Rows::default();
     for n in 0..=rounds {
         let mut round = Rows::default();
@@ -138,10 +142,12 @@ async fn at_pace(seconds: u32) -> Times {
 
 /// Everything of this section, in Markdown.
 pub(crate) async fn measured(repeats: usize, seconds: u32) -> String {
-    let plain = Stack::without_streams().await;
+    let (plain, streaming) = (Stack::without_streams().await, Stack::start().await);
+    introduced(&plain).await;
+    introduced(&streaming).await;
     let counts = counted(&plain, 99_999).await;
     let without = rounds(&plain, repeats).await;
-    let with = rounds(&Stack::start().await, repeats).await;
+    let with = rounds(&streaming, repeats).await;
     let paced = at_pace(seconds).await;
 
     let mut text = format!(
