@@ -96,13 +96,16 @@ class Browser:
 class Stack:
     """The whole product on localhost, signing with one algorithm."""
 
-    def __init__(self, algorithm: str, **settings: str) -> None:
+    def __init__(self, algorithm: str, secrets: dict[str, str] | None = None, /, **settings: str) -> None:
         self.directory = tempfile.TemporaryDirectory()
         data = pathlib.Path(self.directory.name)
         self.key = Key.make(algorithm)
-        secrets = {SIGNING_KEYS: {"current": {"id": "1", "value": self.key.ring(), "created": 0}, "previous": None}}
+        stored = {SIGNING_KEYS: self.key.ring()} | (secrets or {})
+        versions = {
+            name: {"current": {"id": "1", "value": value, "created": 0}, "previous": None} for name, value in stored.items()
+        }
         secret_file = data / "secrets.json"
-        secret_file.write_text(json.dumps(secrets))
+        secret_file.write_text(json.dumps(versions))
         secret_file.chmod(0o600)
         command = [os.environ["VESTIBULE_BIN"], "dev", "--json", "--data-dir", str(data)]
         command += ["--port", "0", "--sandbox-port", "0", "--set", f"DEFAULT_SELECTOR={CONNECTION}"]

@@ -7,9 +7,6 @@ signs in, and then every forged token as a cookie. Once with ES256, once with RS
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
 import time
 import unittest
 from dataclasses import dataclass
@@ -18,45 +15,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from example import Example, examples
 from forged import forged
-from stack import SESSION, Answer, Browser, Stack, decode, free_port, parts, request
-
-WORK = pathlib.Path(os.environ["INTEROP_WORK"])
-
-
-@dataclass
-class Example:
-    name: str
-    command: list[str]
-    port: int
-    process: subprocess.Popen | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    def start(self, vestibule: str) -> None:
-        environment = os.environ | {"VESTIBULE_URL": vestibule, "PORT": str(self.port)}
-        directory = WORK / self.name
-        with (WORK / f"{self.name}.log").open("w") as log:
-            self.process = subprocess.Popen(self.command, cwd=directory, env=environment, stdout=log, stderr=log)
-        for _ in range(200):
-            try:
-                request("GET", f"{self.url}/api/me")
-                return
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.05)
-        raise AssertionError(f"{self.name} does not start: {(WORK / f'{self.name}.log').read_text()}")
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait()
-
-    def me(self, token: str | None) -> Answer:
-        return request("GET", f"{self.url}/api/me", {"Cookie": f"other=1; {SESSION}={token}"} if token else {})
+from stack import SESSION, Browser, Stack, decode, free_port, parts, request
 
 
 class Interop:
@@ -66,11 +27,7 @@ class Interop:
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.examples = [
-            Example("express", ["node", "server.mjs"], free_port()),
-            Example("node", ["node", "server.mjs"], free_port()),
-            Example("flask", [str(WORK / "venv/bin/python"), "app.py"], free_port()),
-        ]
+        cls.examples = examples()
         origins = ",".join(example.url for example in cls.examples)
         cls.stack = Stack(cls.algorithm, ALLOWED_RETURN_ORIGINS=origins)
         cls.addClassCleanup(cls.stack.stop)

@@ -7,6 +7,7 @@ import jwt
 from flask import Flask, g, jsonify, redirect, request
 
 from session import Sessions
+from webhook import Changes
 
 VESTIBULE = os.environ.get("VESTIBULE_URL", "http://localhost:8080")
 PORT = int(os.environ.get("PORT", "3000"))
@@ -17,11 +18,19 @@ sessions = Sessions(
     audience=os.environ.get("TOKEN_AUDIENCE"),
     cookie=os.environ.get("SESSION_COOKIE", "__Host-session"),
 )
+# Without a secret nobody can be believed, and nothing is listened to.
+SECRET = os.environ.get("VESTIBULE_WEBHOOK_SECRET")
+heard = Changes(SECRET) if SECRET else None
+
 app = Flask(__name__)
+app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
 
 
 @app.before_request
 def somebody_must_be_signed_in():
+    # Vestibule has no session.
+    if request.path == "/webhooks/vestibule":
+        return None
     g.session = sessions.of(request.cookies)
     if g.session:
         return None
@@ -59,6 +68,16 @@ def greeting():
 @app.get("/api/me")
 def me():
     return jsonify({name: g.session[name] for name in ("sub", "org", "roles")})
+
+
+@app.get("/api/people")
+def people():
+    return jsonify(heard.people(g.session["org"]) if heard else [])
+
+
+@app.post("/webhooks/vestibule")
+def hear():
+    return "", heard.receive(request.get_data(), request.headers) if heard else 404
 
 
 if __name__ == "__main__":
