@@ -56,6 +56,8 @@ impl Arrival {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
 
