@@ -13,7 +13,7 @@ macro_rules! files {
 }
 
 /// The files of `events/`, as they were when this program was built.
-const EVENTS: [(&str, &str); 58] = files![
+const EVENTS: [(&str, &str); 60] = files![
     "account-end-others-cross-site.json",
     "authorizer-allow-bearer.json",
     "authorizer-allow.json",
@@ -35,6 +35,8 @@ const EVENTS: [(&str, &str); 58] = files![
     "outbox-purge.json",
     "outbox-stream.json",
     "outbox-sweep.json",
+    "reconcile-directory.json",
+    "reconcile-schedule.json",
     "scim-connection-activated.json",
     "scim-connection-deactivated.json",
     "scim-connection-deleted.json",

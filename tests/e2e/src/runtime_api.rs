@@ -24,11 +24,18 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A function that neither answers nor ends for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the function is told it has, as in the deployment template.
-const TIMEOUT: Duration = Duration::from_secs(8);
 
 type Lines = Arc<Mutex<Vec<String>>>;
 type Answer = Result<Value, Value>;
+
+/// What a function is told it has, as in the deployment template.
+fn timeout(function: &str) -> Duration {
+    Duration::from_secs(match function {
+        "outbox" => 60,
+        "reconcile" => 240,
+        _ => 8,
+    })
+}
 
 struct Event {
     id: String,
@@ -37,6 +44,7 @@ struct Event {
 
 #[derive(Clone)]
 struct Api {
+    timeout: Duration,
     events: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>>,
     waiting: Arc<Mutex<HashMap<String, oneshot::Sender<Answer>>>>,
     asked: Arc<Mutex<bool>>,
@@ -69,6 +77,7 @@ impl Function {
     pub async fn start(binary: &Path, name: &str, settings: &BTreeMap<String, String>) -> Self {
         let (events, received) = mpsc::unbounded_channel();
         let api = Api {
+            timeout: timeout(name),
             events: Arc::new(tokio::sync::Mutex::new(received)),
             waiting: Arc::default(),
             asked: Arc::default(),
@@ -186,7 +195,7 @@ async fn next(State(api): State<Api>) -> Response {
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let deadline = Clock::system().now().plus(TIMEOUT).millis();
+    let deadline = Clock::system().now().plus(api.timeout).millis();
     let headers = [
         ("lambda-runtime-aws-request-id", event.id),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
