@@ -159,7 +159,7 @@ impl Inner {
             }
             // The lists that are asked for have nobody in them: whom they could name is found by key.
             "Query" => json!({"Items": [], "Count": 0, "ScannedCount": 0}),
-            "UpdateItem" => json!({"Attributes": {"n": {"N": "1"}}}),
+            "UpdateItem" => json!({"Attributes": {"n": {"N": "1"}, "v": {"N": "1"}}}),
             "DeleteItem" => match self.items.get(&key(&table, request.get("Key"))) {
                 Some(item) => json!({"Attributes": item}),
                 None => json!({}),

@@ -26,7 +26,7 @@ const CONNECTION: &str = "conn_01BENCH";
 const PROFILE: &str = "prof_01BENCH";
 const IDP_ID: &str = "00u1bench";
 const EMAIL: &str = "ada@example.com";
-const CLIENT_ID: &str = "client_bench";
+const CLIENT_ID: &str = "client_sandbox";
 const TABLES: (&str, &str) = ("identity", "ephemeral");
 const SECRETS: (&str, &str) = ("bench/workos-api-key", "bench/signing-keys");
 /// Longer than a run: signature mode refuses an expired token.

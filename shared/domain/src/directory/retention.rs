@@ -59,11 +59,14 @@ mod tests {
         for days in [1, 30, 90, 365, 3650] {
             let retention = Retention::days(days);
             let data = retention.data_ends(now).unwrap();
-            assert_eq!(data.since(now), Duration::from_secs(u64::from(days) * DAY));
+            assert_eq!(data.since(now), Duration::from_secs(u64::from(days) * 86_400));
             assert!(retention.memory_ends(now) > data);
             assert!(retention.claims_end(now).unwrap() > data);
             assert!(retention.memory_ends(now).since(now) >= Duration::from_secs(MEMORY));
         }
+        // A hundred days at least, and ten more than the data.
+        assert_eq!(Retention::days(30).memory_ends(now).since(now), Duration::from_secs(8_640_000));
+        assert_eq!(Retention::days(365).memory_ends(now).since(now), Duration::from_secs(375 * 86_400));
         let forever = Retention::days(0);
         assert_eq!((forever.data_ends(now), forever.claims_end(now)), (None, None));
         assert_eq!(forever.memory_ends(now).since(now), Duration::from_secs(MEMORY));

@@ -232,10 +232,13 @@ fn what_does_not_belong_changes_nothing() {
     let scim = Origin { source: DirectorySource::Scim, ..origin() };
     let nowhere =
         Origin { directory: DirectoryId::parse("directory_9").unwrap(), organization: None, ..origin() };
+    // Only an operator makes a SCIM directory, whatever its client says of the organization.
+    let unmade = Origin { directory: DirectoryId::parse("directory_9").unwrap(), ..scim.clone() };
     for (origin, expected) in [
         (foreign, Outcome::Ignored(Ignored::OtherOrganization)),
         (scim, Outcome::Ignored(Ignored::NotAuthoritative)),
         (nowhere, Outcome::Unresolved),
+        (unmade, Outcome::Unresolved),
     ] {
         assert_eq!(world.apply(&origin, &ada(), &stamp(2)), expected);
         assert_eq!(world.settled(), before);
