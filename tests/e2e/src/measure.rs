@@ -86,3 +86,27 @@ pub fn publish(begin: &str, end: &str, figures: &str) {
     fs::write(&page, format!("{before}{begin}\n\n{}\n\n{end}{after}", figures.trim_end()))
         .expect("the page can be written");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_times() {
+        let mut times = Times::default();
+        for millis in (1..=200).rev() {
+            times.add(Duration::from_millis(millis));
+        }
+        let percentiles = [1, 50, 99, 100].map(|percent| times.percentile(percent).as_millis());
+        assert_eq!(percentiles, [2, 100, 198, 200]);
+        let mut one = Times::default();
+        one.add(Duration::from_millis(7));
+        assert_eq!((one.millis(1), one.millis(50), one.millis(100)), (7.0, 7.0, 7.0));
+    }
+
+    #[test]
+    fn the_kernel_knows_this_process() {
+        assert!(peak_kib("self") > 1000);
+        assert!(processor_seconds("self") >= 0.0);
+    }
+}

@@ -45,3 +45,34 @@ fn length(list: &Value) -> usize {
 fn of_tables(body: &Value, count: impl Fn(&Value) -> usize) -> usize {
     body["RequestItems"].as_object().map_or(0, |tables| tables.values().map(count).sum())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_call_is_counted_by_the_items_it_names() {
+        let mut traffic = Traffic::default();
+        let keys = json!({"RequestItems": {"one": {"Keys": [{}, {}]}, "two": {"Keys": [{}]}}});
+        let transaction =
+            json!({"TransactItems": [{"Put": {}}, {"ConditionCheck": {}}, {"Delete": {}}, {"Update": {}}]});
+        let batch = json!({"RequestItems": {"one": [{}, {}, {}]}});
+        for (operation, body) in [
+            ("GetItem", json!({})),
+            ("BatchGetItem", keys),
+            ("Query", json!({})),
+            ("PutItem", json!({})),
+            ("UpdateItem", json!({})),
+            ("DeleteItem", json!({})),
+            ("BatchWriteItem", batch),
+            ("TransactWriteItems", transaction.clone()),
+            ("TransactWriteItems", transaction),
+        ] {
+            traffic.note(operation, body.to_string().as_bytes());
+        }
+        assert_eq!((traffic.total(), traffic.read, traffic.written), (9, 4, 12));
+        assert_eq!(traffic.calls["TransactWriteItems"], 2);
+    }
+}
