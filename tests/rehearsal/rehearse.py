@@ -18,6 +18,7 @@ import boto3
 import requests
 
 STACK = os.environ["STACK"]
+FUNCTIONS = ("login", "callback", "session", "scim", "outbox", "reconcile", "authorizer")
 EMULATOR = os.environ["AWS_ENDPOINT_URL"]
 HERE = pathlib.Path(__file__).parent
 
@@ -67,7 +68,7 @@ def template():
     made = outputs(STACK)
     iam, dynamodb = client("iam"), client("dynamodb")
     roles = [role for role in iam.list_roles()["Roles"] if STACK in role["RoleName"]]
-    check(len(roles) == 6, "six roles: one for each function, one for CodeDeploy")
+    check(len(roles) == len(FUNCTIONS) + 1, "one role for each function, and one for CodeDeploy")
     for role in roles:
         whole = iam.get_role(RoleName=role["RoleName"])["Role"]
         carries = whole.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
@@ -75,7 +76,7 @@ def template():
     keys = dynamodb.describe_table(TableName=made["IdentityTableName"])["Table"]
     check(keys["DeletionProtectionEnabled"], "the identity table is protected against deletion")
     check(keys["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES", "its stream has both images")
-    for name in ("login", "callback", "session", "scim", "authorizer"):
+    for name in FUNCTIONS:
         alias = client("lambda").get_alias(FunctionName=f"{STACK}-{name}", Name="live")
         check(alias["FunctionVersion"] != "$LATEST", f"{name} is called by an alias of a version")
 
@@ -87,7 +88,7 @@ def sandbox():
     """The template takes https addresses of WorkOS only, and that is right. So the setting of the deployed functions is
     changed afterwards, as nobody could by deploying, and the alias follows."""
     functions = client("lambda")
-    for name in ("login", "callback", "session", "scim", "authorizer"):
+    for name in FUNCTIONS:
         function = f"{STACK}-{name}"
         variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         variables["WORKOS_API_BASE_URL"] = os.environ["SANDBOX"]

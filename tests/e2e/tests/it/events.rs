@@ -19,7 +19,7 @@ use vestibule::dev::events::environment;
 use vestibule::dev::fixtures::{Fixtures, REFUSED_STATE, STATE};
 use vestibule::dev::{Options, Running, start};
 
-const FUNCTIONS: [&str; 7] = ["authorizer", "callback", "login", "outbox", "reconcile", "scim", "session"];
+use crate::template::binaries;
 
 /// What an event must come to.
 struct Expected {
@@ -290,7 +290,7 @@ fn every_sample_event_has_an_expectation() {
     let mut expected: Vec<_> = samples().map(|expected| expected.event).collect();
     expected.sort_unstable();
     assert_eq!(files, expected);
-    for function in FUNCTIONS {
+    for function in binaries() {
         let of_function = samples().filter(|expected| expected.function == function);
         let succeeded = of_function.clone().filter(|expected| match expected.answer {
             Answer::Http { status, .. } => status < 400,
@@ -299,7 +299,7 @@ fn every_sample_event_has_an_expectation() {
         });
         let (all, fine) = (of_function.count(), succeeded.count());
         // These answer nobody who could be refused.
-        let alone = ["outbox", "reconcile"].contains(&function);
+        let alone = ["outbox", "reconcile"].contains(&function.as_str());
         assert!(fine > 0 && (fine < all || alone), "{function}: {fine} of {all} succeed");
     }
 }
@@ -590,8 +590,8 @@ fn build() -> PathBuf {
     };
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--profile", profile, "--target-dir"]).arg(folder.parent().unwrap());
-    for function in FUNCTIONS {
-        cargo.args(["-p", function]);
+    for function in binaries() {
+        cargo.args(["-p", &function]);
     }
     let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
     assert!(built.success(), "the functions do not build");

@@ -3,6 +3,8 @@
 //! The template is linted elsewhere; here stand the promises that no linter knows: which function may do what, what is
 //! kept when a stack goes, what costs money while nobody comes, and what must not be linked into a function.
 
+mod functions;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +12,7 @@ use std::process::Command;
 use serde_yaml_ng::Value;
 use vestibule::dev::template::{TEMPLATE, Template};
 
-const FUNCTIONS: [&str; 7] = ["login", "callback", "session", "scim", "outbox", "reconcile", "authorizer"];
+pub(crate) use functions::binaries;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -75,7 +77,7 @@ fn tables_are_encrypted_and_logs_end() {
             line(&group["Properties"]["LogGroupName"])
         })
         .collect();
-    for function in FUNCTIONS {
+    for function in binaries() {
         assert!(logs.iter().any(|log| log.ends_with(&format!("-{function}"))), "{function} in {logs:?}");
     }
 }
@@ -123,34 +125,49 @@ fn secrets_are_named_where_they_may_be_read() {
     assert!(!TEMPLATE.contains("sk_live_") && !TEMPLATE.contains("sk_test_"));
 }
 
-/// `docs/cost.md` lists every kind of resource, with its number: nothing that costs money while idle comes in unseen.
+/// `docs/cost.md` lists every kind of resource, with its number, and adds up: nothing that costs money while idle comes in
+/// unseen.
 #[test]
 fn the_list_of_idle_costs_is_complete() {
     let document = std::fs::read_to_string(root().join("docs/cost.md")).unwrap();
     let (_, table) = document.split_once("<!-- idle-cost: begin -->").unwrap();
     let (table, _) = table.split_once("<!-- idle-cost: end -->").unwrap();
-    let listed: BTreeMap<String, usize> = table
-        .lines()
-        .filter_map(|line| {
-            let mut cells = line.split('|').map(str::trim).skip(1);
-            let kind = cells.next().filter(|kind| kind.starts_with("AWS::"))?;
-            Some((kind.to_owned(), cells.next()?.parse().ok()?))
-        })
-        .collect();
+    let rows = table.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let kind = cells.next().filter(|kind| kind.starts_with("AWS::"))?;
+        Some((kind.to_owned(), cells.next()?.parse::<usize>().unwrap(), cents(cells.next()?)))
+    });
+    let rows: Vec<_> = rows.collect();
+    let listed: BTreeMap<String, usize> =
+        rows.iter().map(|(kind, number, _)| (kind.clone(), *number)).collect();
     let whole: Value = serde_yaml_ng::from_str(TEMPLATE).unwrap();
     let mut deployed = BTreeMap::new();
     for (_, resource) in whole["Resources"].as_mapping().unwrap() {
         *deployed.entry(resource["Type"].as_str().unwrap().to_owned()).or_insert(0usize) += 1;
     }
     assert_eq!(listed, deployed);
+
+    let sum: usize = rows.iter().map(|(_, _, idle)| idle).sum();
+    let idle = |row: &str| document.lines().find_map(|line| line.strip_prefix(row)).unwrap().to_owned();
+    assert_eq!(cents(&idle("| idle: nobody logs in |")), sum);
+    for month in idle("| Idle part | |").trim_end_matches('|').split('|') {
+        assert_eq!(cents(month), sum);
+    }
+    let alarms = rows.iter().find(|(kind, _, _)| kind == "AWS::CloudWatch::Alarm").unwrap();
+    assert_eq!(alarms.2, 10 * functions::alarm_metrics(&template()), "0.10 for each metric");
+}
+
+/// `1.20` as 120.
+fn cents(dollars: &str) -> usize {
+    dollars.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap()
 }
 
 /// R79: nothing that only the local stack needs is in a function, and one TLS and crypto provider is.
 #[test]
 fn functions_link_neither_the_sandbox_nor_a_second_crypto_provider() {
-    for function in FUNCTIONS {
+    for function in binaries() {
         let tree = Command::new(env!("CARGO"))
-            .args(["tree", "--offline", "--locked", "--prefix", "none", "-e", "normal", "-p", function])
+            .args(["tree", "--offline", "--locked", "--prefix", "none", "-e", "normal", "-p", &function])
             .current_dir(root())
             .output()
             .unwrap();
