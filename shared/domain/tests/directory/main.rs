@@ -4,4 +4,5 @@
 
 mod order;
 mod people;
+mod things;
 mod world;
