@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use e2e::Stack;
-use reconcile::{DirectoryReport, LEASE, Listing, Stop};
+use e2e::{Stack, at};
+use reconcile::{Counts, DirectoryReport, LEASE, Listing, Stop};
 use serde_json::json;
 use store::Job;
 use tokio::sync::Notify;
@@ -68,6 +68,37 @@ async fn drift_is_repaired_without_events() {
     assert_eq!(known(&stack, true).await, before);
     let (one, two) = tokio::join!(ask(&stack, None), ask(&stack, None));
     assert!([one.stop, two.stop].contains(&Stop::Done));
+    assert_eq!(known(&stack, true).await, before);
+}
+
+/// R59: what webhooks have brought is checked, not put right: a listing that says the same moves clocks and nothing else.
+#[tokio::test]
+async fn what_webhooks_brought_needs_no_repair() {
+    let stack = Stack::with_tenants(&[]).await;
+    stack.sandbox().settings(json!({ "directory_requests_per_second": null })).await;
+    // Before the directory knows them, after, and under a new address.
+    stack.browser().signed_in(at::GLOBEX, "hank@globex.com").await;
+    stack.sandbox().directory(json!({"action": "sync", "directory": DIRECTORY})).await;
+    grow(&stack, 12, 2, 5).await;
+    a_day(&stack).await;
+    stack.advance(60);
+    for email in ["henry@globex.com", "new.one@globex.com"] {
+        stack.browser().signed_in(at::GLOBEX, email).await;
+    }
+    same_as_listed(&stack).await;
+    let before = known(&stack, true).await;
+    // The leaver's three memberships are over, and no event says so.
+    let counts = compare(&stack.running.reconcile).await;
+    let changed = |counts: &Counts| {
+        (counts.people_changed, counts.groups_changed, counts.memberships_changed, counts.ended)
+    };
+    assert_eq!(changed(&counts), (0, 0, 3, 0), "{counts:?}");
+    assert!(counts.people > 10 && counts.groups > 2 && counts.memberships > 10, "{counts:?}");
+    assert_eq!(stack.counted("drift_repaired", None), 3);
+    assert_eq!(known(&stack, true).await, before);
+    stack.advance(60);
+    let again = compare(&stack.running.reconcile).await;
+    assert_eq!(changed(&again), (0, 0, 0, 0), "{again:?}");
     assert_eq!(known(&stack, true).await, before);
 }
 
