@@ -1,8 +1,10 @@
 //! From an admitted profile to a session: who it is, then user, session, audit and trace in one go.
 //!
 //! The write is conditional on what was read. Another login, or a directory, that created the user first is joined; a
-//! user who was deactivated or signed out everywhere in between is read again, and the leaver's event wins. Who a
-//! person is stands in [`domain::entry`].
+//! user who was deactivated or signed out everywhere in between is read again, and the leaver's event wins. The gate is
+//! no condition: transactions with one item in common cancel each other, and all logins of a company have it in common.
+//! A directory that ends after the gate was read leaves a session that the next look at the gate refuses. Who a person is
+//! stands in [`domain::entry`].
 
 use std::time::Duration;
 

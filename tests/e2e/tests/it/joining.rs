@@ -258,6 +258,47 @@ async fn the_directory_ends_during_the_exchange() {
     assert_eq!(stack.sessions().await.len(), 1);
 }
 
+/// R58: ... and in the last moment, when the gate has been read and the session is being written. The write is not held
+/// against the gate, which all logins of a company share: one would cancel the other. So a session is written that nobody
+/// honours: every look at it is refused, and the token is neither renewed nor longer than any that was made just before.
+#[tokio::test]
+async fn the_directory_ends_between_read_and_write() {
+    let stack = Stack::start().await;
+    let directory = Directory::of(&stack);
+    stack.browser().signed_in(at::OKTA, "ada@acme.com").await;
+    directory.hires("ada", "ada@acme.com").await;
+    let proxy = stack.proxy().await;
+    let deployment = stack.behind(&proxy, &[]).await;
+    let browser = stack.browser();
+    let slow = deployment.visited_by(&browser);
+    let url = callback(&slow).await;
+    let mut held = proxy.hold("TransactWriteItems");
+    let end = async {
+        held.arrived().await;
+        directory.says(DirectoryChange::DirectoryDeleted).await;
+        held.let_go();
+    };
+    let (answer, ()) = tokio::join!(slow.get(&url), end);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let token = answer.cookie(SESSION).unwrap().value;
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let ended = stack.clock.now().seconds();
+    assert_eq!(
+        claims["exp"].as_i64().unwrap() - ended,
+        300,
+        "whoever trusts the signature alone: TOKEN_SECONDS"
+    );
+    // The authorizer, strict.
+    let page = browser.get("/dashboard").await;
+    assert_eq!(page.status, 401);
+    assert!(page.body.contains("Your company has closed your account"), "{}", page.body);
+    let refused = browser.session().await;
+    assert_eq!((refused.status, refused.code().as_str()), (401, "user_inactive"));
+    assert!(browser.session_token().is_none(), "and no new token");
+    assert_out(&stack.browser().sign_in(at::OKTA, "ada@acme.com").await);
+}
+
 /// R58: a directory's inactive person whom nobody has joined yet is refused, and no account is made for them.
 #[tokio::test]
 async fn an_inactive_stranger_is_refused() {
