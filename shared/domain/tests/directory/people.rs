@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::directory::{
     AttributeMap, ChangeStamp, ClaimKey, DirectoryChange, DirectorySource, DirectoryState,
-    DirectoryUserState, Ignored, NoticeKind, Origin, Outcome, UserRecord,
+    DirectoryUserState, Ignored, NoticeKind, Origin, Outcome, Retention, UserRecord,
 };
 use domain::{DirectoryId, EventId, Gate, OrganizationId, UserId};
 
@@ -359,4 +359,42 @@ fn a_versioned_change_needs_the_version_it_names() {
     let kept = &world.members[&member("ada")];
     assert_eq!((kept.first_name.as_deref(), kept.expires_at), (Some("B"), None), "the client reads it back");
     assert!(!world.user_of("ada").active_in(world.gate()));
+}
+
+/// Two directories name one person differently: the last word counts, even where its own directory said it before.
+#[test]
+fn the_last_word_counts_though_it_is_not_new() {
+    let mut world = World::with_tenant();
+    let second = Origin { directory: DirectoryId::parse("directory_2").unwrap(), ..origin() };
+    hire(&mut world, 1, person("ada", "ada@acme.com"));
+    let other = UserRecord {
+        id: member("ada2"),
+        first_name: Some("Augusta".into()),
+        ..person("ada", "ada@acme.com")
+    };
+    let other = DirectoryChange::UpsertUser(other);
+    world.apply(&second, &other, &stamp(3));
+    assert_eq!(world.user_of("ada").first_name.as_deref(), Some("Augusta"));
+    // Between the two: new to its directory, and too late for the person.
+    let late = UserRecord { first_name: Some("Adele".into()), ..person("ada", "ada@acme.com") };
+    assert_eq!(hire(&mut world, 2, late.clone()), Outcome::Applied { version: 2 });
+    assert_eq!(world.members[&member("ada")].first_name.as_deref(), Some("Adele"));
+    assert_eq!(world.user_of("ada").first_name.as_deref(), Some("Augusta"));
+    // After both: nothing new to its directory, and the person's name from now on.
+    assert_eq!(hire(&mut world, 4, late), Outcome::Applied { version: 3 });
+    assert_eq!(world.user_of("ada").first_name.as_deref(), Some("Adele"));
+}
+
+/// Who keeps everything still forgets the clock of somebody deleted, and nothing of somebody who may come back.
+#[test]
+fn without_retention_only_the_deleted_end() {
+    let mut world = World::with_tenant();
+    world.retention = Retention::days(0);
+    hire(&mut world, 1, person("ada", "ada@acme.com"));
+    let inactive = UserRecord { state: DirectoryUserState::Inactive, ..person("ada", "ada@acme.com") };
+    hire(&mut world, 2, inactive);
+    assert_eq!((world.members[&member("ada")].expires_at, world.user_of("ada").expires_at), (None, None));
+    fire(&mut world, 3, person("ada", "ada@acme.com"));
+    assert!(world.members[&member("ada")].expires_at.is_some());
+    assert_eq!(world.user_of("ada").expires_at, None);
 }

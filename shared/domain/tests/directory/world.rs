@@ -99,6 +99,7 @@ pub(crate) struct World {
     pub(crate) memberships: BTreeMap<(DirectoryGroupId, DirectoryUserId), Membership>,
     pub(crate) seen: BTreeSet<EventId>,
     pub(crate) notices: Vec<(Notice, u64)>,
+    pub(crate) retention: Retention,
     made: u32,
 }
 
@@ -129,7 +130,7 @@ impl World {
         }
         self.made += 1;
         let fresh = UserId::parse(&format!("user_{}", self.made)).unwrap();
-        let terms = Terms { now, retention: Retention::default(), fresh };
+        let terms = Terms { now, retention: self.retention, fresh };
         let plan = plan(origin, change, stamp, &self.current(origin, change, now), &terms);
         if plan.outcome == Outcome::Unresolved {
             assert_eq!(plan.writes, []);
