@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use domain::audit::AuditAction::{
+    UserDeactivated, UserEmailChanged, UserLinkedByEmail, UserLinkedById, UserProvisioned, UserReactivated,
+};
 use domain::directory::{
     AttributeMap, ChangeStamp, ClaimKey, DirectoryChange, DirectorySource, DirectoryState,
     DirectoryUserState, Ignored, NoticeKind, Origin, Outcome, Retention, UserRecord,
@@ -168,10 +171,23 @@ fn a_leavers_second_self_is_signed_out_too() {
     let two = world.sign_in("user_two", "conn_entra", "y", "ada@acme.com");
     hire(&mut world, 1, person("ada", "ada@acme.com"));
     assert_eq!(world.users.len(), 3, "two candidates are nobody");
+    let unhired = world.clone();
+    let generations = |world: &World| [&one, &two].map(|user| world.users[user].generation);
+    assert_eq!(generations(&world), [0, 0], "whoever comes ends nobody's sessions");
     fire(&mut world, 2, person("ada", "ada@acme.com"));
-    for user in [one, two] {
-        assert_eq!(world.users[&user].generation, 1, "{user}");
-    }
+    assert_eq!(generations(&world), [1, 1]);
+    // What more is said of a leaver ends nothing that began since.
+    let renamed = UserRecord {
+        state: DirectoryUserState::Suspended,
+        first_name: Some("Adele".into()),
+        ..person("ada", "ada@acme.com")
+    };
+    hire(&mut world, 3, renamed);
+    assert_eq!(generations(&world), [1, 1]);
+    // The end may be the first that is heard of somebody.
+    let mut world = unhired;
+    fire(&mut world, 4, person("grace", "ada@acme.com"));
+    assert_eq!(generations(&world), [1, 1]);
 }
 
 /// Two directories know one person: out when the last of them says so.
@@ -397,4 +413,30 @@ fn without_retention_only_the_deleted_end() {
     fire(&mut world, 3, person("ada", "ada@acme.com"));
     assert!(world.members[&member("ada")].expires_at.is_some());
     assert_eq!(world.user_of("ada").expires_at, None);
+}
+
+/// R75: the audit log tells how somebody came, what of them changed, and that they left and came back: each once.
+#[test]
+fn each_step_of_a_person_is_audited_once() {
+    let mut world = World::with_tenant();
+    let audited = |world: &mut World, n, record: UserRecord| {
+        hire(world, n, record);
+        std::mem::take(&mut world.audited)
+    };
+    let ada = |email: &str| person("ada", email);
+    let off = UserRecord { state: DirectoryUserState::Suspended, ..ada("ada.l@acme.com") };
+    assert_eq!(audited(&mut world, 1, ada("ada@acme.com")), [UserProvisioned]);
+    assert_eq!(audited(&mut world, 2, ada("ada@acme.com")), []);
+    let renamed = UserRecord { first_name: Some("Adele".into()), ..ada("ada@acme.com") };
+    assert_eq!(audited(&mut world, 3, renamed), []);
+    assert_eq!(audited(&mut world, 4, ada("ada.l@acme.com")), [UserEmailChanged]);
+    assert_eq!(audited(&mut world, 5, off.clone()), [UserDeactivated]);
+    assert_eq!(audited(&mut world, 6, off), []);
+    assert_eq!(audited(&mut world, 7, ada("ada.l@acme.com")), [UserReactivated]);
+    // Under another id of the directory, by what identifies them.
+    let again =
+        |id: &str, idp_id: &str| UserRecord { idp_id: Some(idp_id.into()), ..person(id, "ada.l@acme.com") };
+    assert_eq!(audited(&mut world, 8, again("second", "idp-ada")), [UserLinkedById]);
+    world.sign_in("user_grace", "conn_okta", "idp-g", "grace@acme.com");
+    assert_eq!(audited(&mut world, 9, person("third", "grace@acme.com")), [UserLinkedByEmail]);
 }

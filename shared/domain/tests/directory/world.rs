@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::audit::AuditAction;
 use domain::directory::{
     ChangeStamp, Claim, ClaimKey, Current, Directory, DirectoryChange, DirectoryGroup, DirectorySource,
     DirectoryUser, EventClock, GroupRecord, Holder, Membership, Notice, NoticeKind, Origin, Outcome,
@@ -99,6 +100,7 @@ pub(crate) struct World {
     pub(crate) memberships: BTreeMap<(DirectoryGroupId, DirectoryUserId), Membership>,
     pub(crate) seen: BTreeSet<EventId>,
     pub(crate) notices: Vec<(Notice, u64)>,
+    pub(crate) audited: Vec<AuditAction>,
     pub(crate) retention: Retention,
     made: u32,
 }
@@ -224,7 +226,7 @@ impl World {
                 self.memberships.insert((edge.group.clone(), edge.member.clone()), edge);
             }
             Write::Notice(notice, order) => self.notices.push((notice, order)),
-            Write::Audit(_) => {}
+            Write::Audit(note) => self.audited.push(note.action),
         }
     }
 
