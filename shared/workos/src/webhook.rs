@@ -232,4 +232,6 @@ fn mac(hex: &str) -> Option<[u8; 32]> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
