@@ -190,6 +190,39 @@ fn a_leavers_second_self_is_signed_out_too() {
     assert_eq!(generations(&world), [1, 1]);
 }
 
+/// ... and nobody else who ever had the address: not who has another one by now, nor whom another directory vouches for.
+#[test]
+fn a_leavers_namesakes_are_only_the_unknown_ones() {
+    let mut world = World::with_tenant();
+    let second = Origin { directory: DirectoryId::parse("directory_2").unwrap(), ..origin() };
+    let moved = world.sign_in("user_moved", "conn_okta", "x", "ada@acme.com");
+    world.users.get_mut(&moved).unwrap().email = UserRecord::address("ada.l@acme.com");
+    let known =
+        UserRecord { id: member("second"), idp_id: Some("y".into()), ..person("ada", "ada@acme.com") };
+    world.apply(&second, &DirectoryChange::UpsertUser(known), &stamp(1));
+    hire(&mut world, 2, person("ada", "ada@acme.com"));
+    let known = world.user_of("second").id.clone();
+    assert_ne!(world.user_of("ada").id, known);
+    fire(&mut world, 3, person("ada", "ada@acme.com"));
+    assert_eq!((world.users[&moved].generation, world.users[&known].generation), (0, 0));
+    assert_eq!(world.user_of("ada").generation, 1);
+}
+
+/// A claim shows by its revision that somebody wrote it meanwhile: a login that read it before must read again.
+#[test]
+fn every_write_of_a_claim_raises_its_revision() {
+    let mut world = World::with_tenant();
+    let revision = |world: &World| world.claims[&ClaimKey::IdpId("idp-ada".into())].revision;
+    hire(&mut world, 1, person("ada", "ada@acme.com"));
+    assert_eq!(revision(&world), 1);
+    hire(&mut world, 2, person("ada", "ada.l@acme.com"));
+    assert_eq!(revision(&world), 1, "nothing of it was written");
+    fire(&mut world, 3, person("ada", "ada.l@acme.com"));
+    assert_eq!(revision(&world), 2);
+    hire(&mut world, 4, UserRecord { id: member("again"), ..person("ada", "ada.l@acme.com") });
+    assert_eq!(revision(&world), 3);
+}
+
 /// Two directories know one person: out when the last of them says so.
 #[test]
 fn a_user_is_active_while_any_directory_has_them_active() {
