@@ -434,6 +434,18 @@ fn the_last_word_counts_though_it_is_not_new() {
     assert_eq!(world.user_of("ada").first_name.as_deref(), Some("Adele"));
 }
 
+/// Of a leaver's record only what identifies them in their directory is kept: name and address are personal data.
+#[test]
+fn a_leavers_record_keeps_no_name_and_no_address() {
+    let mut world = World::with_tenant();
+    hire(&mut world, 1, person("ada", "ada@acme.com"));
+    fire(&mut world, 2, person("ada", "ada@acme.com"));
+    let kept = &world.members[&member("ada")];
+    assert_eq!(kept.idp_id.as_deref(), Some("idp-ada"));
+    assert_eq!((kept.email.as_ref(), kept.first_name.as_ref(), kept.last_name.as_ref()), (None, None, None));
+    assert!(kept.attributes.is_empty());
+}
+
 /// Who keeps everything still forgets the clock of somebody deleted, and nothing of somebody who may come back.
 #[test]
 fn without_retention_only_the_deleted_end() {
