@@ -145,6 +145,16 @@ mod tests {
         }
     }
 
+    /// R18: as many as fit and not one more: quotes and commas count.
+    #[test]
+    fn as_many_are_kept_as_fit() {
+        for length in 3..=ROLE_BYTES {
+            let kept = clip_roles((0..300).map(|n| format!("{n:0>length$}")));
+            // Brackets and quotes around each, a comma before all but the first.
+            assert_eq!(kept.len(), ROLES.min((ROLES_BYTES - 1) / (length + 3)), "{length}");
+        }
+    }
+
     #[test]
     fn a_token_is_not_printed() {
         assert_eq!(format!("{:?}", SessionToken::new("eyJ".into())), "SessionToken([redacted])");
