@@ -41,7 +41,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Why an import did not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error(transparent)]
+    #[error("{0}. What was made stays; run the same command again to go on")]
     Input(#[from] InputError),
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -165,9 +165,19 @@ impl Import {
             }
             progress(report.rows, Some(self.summary.good));
         }
-        while workers.join_next().await.is_some() {}
+        let mut broken = None;
+        while let Some(ended) = workers.join_next().await {
+            broken = broken.or(ended.ok().and_then(Result::err));
+        }
+        if let Some(broken) = broken {
+            return Err(broken.into());
+        }
         if hopeless.load(Ordering::Relaxed) >= HOPELESS {
             return Err(ImportError::Hopeless(HOPELESS, last.pop_back().unwrap_or_default()));
+        }
+        if report.rows < self.summary.good {
+            let file = self.file.display().to_string();
+            return Err(InputError::Shorter { file, before: self.summary.good, now: report.rows }.into());
         }
         report.failed.sort_by_key(|failed| failed.line);
         Ok(report)
@@ -186,19 +196,21 @@ struct Worker {
 }
 
 impl Worker {
-    async fn work(self) {
+    /// Makes rows until there is none left. What was taken before the file broke off is finished.
+    async fn work(self) -> Result<(), InputError> {
         while self.hopeless.load(Ordering::Relaxed) < HOPELESS {
             let next = self.rows.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(Ok(row)) = next else { return };
+            let Some(row) = next.transpose()? else { return Ok(()) };
             let outcome = self.row(&row).await;
             match &outcome {
                 Ok(_) => self.hopeless.store(0, Ordering::Relaxed),
                 Err(_) => drop(self.hopeless.fetch_add(1, Ordering::Relaxed)),
             }
             if self.tell.send((row.line, outcome.map_err(|why| why.to_string()))).await.is_err() {
-                return;
+                return Ok(());
             }
         }
+        Ok(())
     }
 
     async fn row(&self, row: &Row) -> Result<Made, RowError> {

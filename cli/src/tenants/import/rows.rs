@@ -10,17 +10,18 @@
 //! | `organization` | `org_…` of an organization that exists at WorkOS already |
 //! | `slug`, `logo`, `color`, `color_dark`, `support` | as for `tenants set` |
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+mod raw;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::Path;
 
 use clap::ValueEnum;
 use domain::{Domain, OrganizationId, sha256};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::super::settings::Change;
+use raw::{Fields, raw, to_the_first_error};
 
 const COLUMNS: [&str; 10] = [
     "name",
@@ -34,10 +35,9 @@ const COLUMNS: [&str; 10] = [
     "color_dark",
     "support",
 ];
-/// Longest name and external id that WorkOS takes, and longest line that is looked at.
+/// Longest name and external id that WorkOS takes.
 const LONGEST_NAME: usize = 255;
 const LONGEST_EXTERNAL_ID: usize = 128;
-const LONGEST_LINE: usize = 64 * 1024;
 /// Domains of one organization.
 const MOST_DOMAINS: usize = 40;
 
@@ -56,6 +56,14 @@ pub enum InputError {
     Format(String),
     #[error("{file}: the header line is not readable: {why}")]
     Header { file: String, why: csv::Error },
+    #[error("{file}, line {line}: cannot be read: {why}")]
+    Broken { file: String, line: u64, why: String },
+    #[error(
+        "{file}, line {line}: {why}; it was good when the file was checked, so somebody has changed it since"
+    )]
+    Changed { file: String, line: u64, why: String },
+    #[error("{file}: {now} good rows, and {before} when it was checked: somebody has changed it since")]
+    Shorter { file: String, before: usize, now: usize },
 }
 
 /// What is wrong with a line.
@@ -86,9 +94,6 @@ pub struct Row {
     pub settings: Change,
 }
 
-type Fields = BTreeMap<String, String>;
-type Raw = (u64, Result<Fields, String>);
-
 impl Format {
     pub(super) fn of(file: &Path, given: Option<Self>) -> Result<Self, InputError> {
         let extension = file.extension().and_then(|name| name.to_str()).unwrap_or_default();
@@ -105,7 +110,8 @@ impl Format {
 pub(super) fn check(file: &Path, format: Format) -> Result<Summary, InputError> {
     let mut summary = Summary::default();
     let mut unique = Unique::default();
-    for (line, fields) in raw(file, format)? {
+    for raw in raw(file, format)? {
+        let (line, fields) = raw?;
         let mut problems = Vec::new();
         match fields {
             Err(why) => problems.push(why),
@@ -122,13 +128,23 @@ pub(super) fn check(file: &Path, format: Format) -> Result<Summary, InputError> 
     Ok(summary)
 }
 
-/// The rows that [`check`] found nothing wrong with.
+/// The rows that [`check`] found nothing wrong with. Whatever is not as it was then is an error: what nobody has looked at is
+/// not imported, and nothing is left out without a word.
 pub(super) fn good(file: &Path, format: Format, summary: &Summary) -> Result<super::Rows, InputError> {
     let bad: HashSet<u64> = summary.problems.iter().map(|problem| problem.line).collect();
-    let rows = raw(file, format)?
-        .filter(move |(line, _)| !bad.contains(line))
-        .filter_map(|(line, fields)| row(line, &fields.ok()?).ok().map(Ok));
-    Ok(Box::new(rows))
+    let name = file.display().to_string();
+    let rows = raw(file, format)?.filter_map(move |raw| {
+        let (line, fields) = match raw {
+            Ok(raw) => raw,
+            Err(broken) => return Some(Err(broken)),
+        };
+        if bad.contains(&line) {
+            return None;
+        }
+        let row = fields.and_then(|fields| row(line, &fields).map_err(|problems| problems.join("; ")));
+        Some(row.map_err(|why| InputError::Changed { file: name.clone(), line, why }))
+    });
+    Ok(to_the_first_error(rows))
 }
 
 /// What may occur once in a file, with the line where it did.
@@ -158,79 +174,6 @@ impl Unique {
             once(self.slugs.insert(slug.to_string(), row.line), "the same slug");
         }
     }
-}
-
-fn raw(file: &Path, format: Format) -> Result<Box<dyn Iterator<Item = Raw> + Send>, InputError> {
-    let name = || file.display().to_string();
-    let opened = File::open(file).map_err(|why| InputError::File { file: name(), why })?;
-    match format {
-        Format::Csv => {
-            let mut reader =
-                csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(opened);
-            let header = reader.headers().map_err(|why| InputError::Header { file: name(), why })?;
-            // Spreadsheets begin a file with a byte order mark.
-            let columns: Vec<String> = header
-                .iter()
-                .map(|column| column.trim_start_matches('\u{feff}').to_ascii_lowercase())
-                .collect();
-            Ok(Box::new(reader.into_records().map(move |record| csv_row(&columns, record))))
-        }
-        Format::Jsonl => {
-            let lines = BufReader::new(opened).lines().enumerate();
-            let rows = lines.filter_map(|(number, text)| {
-                let line = u64::try_from(number + 1).unwrap_or(u64::MAX);
-                match text {
-                    Ok(text) if text.trim().is_empty() => None,
-                    Ok(text) => Some((line, json_row(&text))),
-                    Err(why) => Some((line, Err(format!("cannot be read: {why}")))),
-                }
-            });
-            Ok(Box::new(rows))
-        }
-    }
-}
-
-fn csv_row(columns: &[String], record: Result<csv::StringRecord, csv::Error>) -> Raw {
-    let record = match record {
-        Ok(record) => record,
-        Err(why) => {
-            let line = why.position().map_or(0, csv::Position::line);
-            return (line, Err("is not CSV, or not UTF-8".to_owned()));
-        }
-    };
-    let line = record.position().map_or(0, csv::Position::line);
-    if record.len() > columns.len() {
-        return (line, Err(format!("has {} fields, the header {}", record.len(), columns.len())));
-    }
-    let fields = columns.iter().cloned().zip(record.iter().map(str::to_owned));
-    (line, Ok(fields.filter(|(_, value)| !value.is_empty()).collect()))
-}
-
-fn json_row(text: &str) -> Result<Fields, String> {
-    if text.len() > LONGEST_LINE {
-        return Err(format!("is longer than {LONGEST_LINE} bytes"));
-    }
-    let Ok(Value::Object(object)) = serde_json::from_str(text) else {
-        return Err("is not a JSON object".to_owned());
-    };
-    let mut fields = Fields::new();
-    for (name, value) in object {
-        let text = match value {
-            Value::Null => continue,
-            Value::String(text) => text,
-            Value::Bool(truth) => truth.to_string(),
-            Value::Number(number) => number.to_string(),
-            Value::Array(list) => {
-                let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                words.ok_or_else(|| format!("{name}: is not a list of texts"))?.join(" ")
-            }
-            Value::Object(_) => return Err(format!("{name}: is not a text")),
-        };
-        if !text.trim().is_empty() {
-            fields.insert(name, text.trim().to_owned());
-        }
-    }
-    Ok(fields)
 }
 
 /// A row, or everything that is wrong with it.
@@ -396,6 +339,21 @@ mod tests {
         );
         assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 7]);
         assert_eq!(summary.good, 2);
+    }
+
+    /// What was not there, or was good, when the file was checked is not imported and not passed over.
+    #[test]
+    fn a_row_that_went_bad_since_the_check_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.csv");
+        std::fs::write(&file, "name,slug\nAcme,acme\n,nobody\nGlobex,globex\n").unwrap();
+        let summary = check(&file, Format::Csv).unwrap();
+        assert_eq!((summary.good, summary.problems.len()), (2, 1));
+        std::fs::write(&file, "name,slug\nAcme,acme\n,nobody\nGlobex,Not A Slug\n").unwrap();
+        let rows: Vec<_> = good(&file, Format::Csv, &summary).unwrap().collect();
+        assert_eq!((rows.len(), rows[0].as_ref().unwrap().line), (2, 2));
+        let told = rows[1].as_ref().unwrap_err().to_string();
+        assert!(told.contains("a.csv, line 4: slug: a slug is") && told.contains("changed"), "{told}");
     }
 
     #[test]

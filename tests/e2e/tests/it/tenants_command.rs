@@ -351,6 +351,29 @@ async fn a_killed_import_goes_on() {
     assert_eq!((synced.added, synced.unchanged), (6, ROWS));
 }
 
+/// A file that changes under the run's hands ends it with the line; what was made stays, and the rest follows.
+#[tokio::test]
+async fn an_import_whose_file_changes_says_where() {
+    let stack = Stack::start().await;
+    let operator = stack.operator();
+    let customers = Customers::csv(20);
+    let whole = fs::read_to_string(&customers.file).unwrap();
+    let import = customers.open();
+    fs::write(&customers.file, whole.replace("customer-12\n", "Not A Slug\n")).unwrap();
+    let told = import.run(&operator, &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(told.contains("customers.csv, line 14: slug:") && told.contains("go on"), "{told}");
+    let made = stack.tenants().await.len();
+    assert_eq!(made, 12, "those before it");
+
+    fs::write(&customers.file, &whole[..whole.find("Customer 15").unwrap()]).unwrap();
+    let told = import.run(&operator, &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(told.contains("15 good rows, and 20 when it was checked"), "{told}");
+
+    fs::write(&customers.file, whole).unwrap();
+    let report = run(&customers, &operator).await;
+    assert_eq!((report.rows, report.already, report.created), (20, 15, 5), "{report:?}");
+}
+
 /// WorkOS being slow, busy or down for a while costs time and no row.
 #[tokio::test]
 async fn an_import_outlasts_workos_trouble() {
