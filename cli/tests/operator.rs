@@ -96,6 +96,25 @@ impl Local {
         file.to_str().unwrap().to_owned()
     }
 
+    /// Somebody signs in; gives the ids of user and session.
+    async fn signed_in(&self, connection: &str, email: &str) -> (String, String) {
+        let http = net::client().unwrap();
+        let auto = format!("{}/_sandbox/auto", self.sandbox);
+        http.post(auto).json(&serde_json::json!({ "email": email })).send().await.unwrap();
+        let (mut url, mut cookies) = (format!("{}/login?connection={connection}", self.app), Vec::new());
+        for _ in 0..3 {
+            let answer = http.get(&url).header("cookie", cookies.join("; ")).send().await.unwrap();
+            url = answer.headers()["location"].to_str().unwrap().to_owned();
+            for cookie in answer.headers().get_all("set-cookie") {
+                cookies.push(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
+            }
+        }
+        let asked = http.get(format!("{}/auth/session", self.app)).header("cookie", cookies.join("; "));
+        let told: Value = asked.send().await.unwrap().json().await.unwrap();
+        let id = |pointer| told.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+        (id("/user/id"), id("/session/id"))
+    }
+
     /// Asks the app, and gives the reference of the answer.
     async fn reference(&self, path: &str) -> String {
         let answer = net::client().unwrap().get(format!("{}{path}", self.app)).send().await.unwrap();
@@ -241,12 +260,26 @@ async fn what_is_anothers_is_not_found() {
     let login =
         local.reference(&format!("/login?connection={OKTA}&return_to=https://elsewhere.example/")).await;
     let nowhere = "conn_01NOWHERE";
+    let (ada, hers) = local.signed_in(OKTA, "ada@acme.com").await;
+    let (hank, _) = local.signed_in(GOOGLE, "hank@globex.com").await;
+    let (nobody, never) = ("user_01J00000000000000000000000", "sess_01J00000000000000000000000");
     for (line, foreign, made_up) in [
         ("tenants set org_01SANDBOXACME --label ID=Ours", GOOGLE, nowhere),
         ("tenants set org_01SANDBOXACME --connection-domains ID=acme.com", GOOGLE, nowhere),
         (&format!("tenants move-connection {ACME} --from {OKTA} --to ID --yes"), GOOGLE, nowhere),
         (&format!("tenants move-connection {ACME} --from ID --to {OKTA} --yes"), GOOGLE, nowhere),
         ("logins show ID --organization org_01SANDBOXGLOBEX", &login, "no-such-reference"),
+        ("sessions list --user ID --organization org_01SANDBOXGLOBEX", &ada, nobody),
+        ("sessions list --email ID --organization org_01SANDBOXGLOBEX", "ada@acme.com", "nobody@acme.com"),
+        ("sessions end --user ID --organization org_01SANDBOXGLOBEX", &ada, nobody),
+        ("sessions end --email ID --organization org_01SANDBOXGLOBEX", "ada@acme.com", "nobody@acme.com"),
+        (&format!("sessions end --user {hank} --session ID"), &hers, never),
+        (
+            &format!("sessions end --user {hank} --session ID --organization org_01SANDBOXGLOBEX"),
+            &hers,
+            never,
+        ),
+        (&format!("sessions end --user ID --session {hers} --organization {ACME}"), &hank, nobody),
     ] {
         let answer = |id: &str| local.refused(&line.replace("ID", id));
         let (theirs, nobodys) = (answer(foreign), answer(made_up));
@@ -260,9 +293,21 @@ async fn what_is_anothers_is_not_found() {
         "tenants health org_01NOWHERE",
         "tenants portal-link org_01NOWHERE --print",
         "logins list --organization nobody",
+        "sessions list --organization org_01NOWHERE",
+        "sessions end --organization org_01NOWHERE",
+        "sessions end --user user_01J00000000000000000000000",
+        // Directories and events have one owner each, so these verbs take no tenant that could be another one.
+        "directory reconcile --directory directory_01NOWHERE",
+        "directory replay event_01J00000000000000000000000",
     ] {
         let refused = local.refused(line);
-        assert!(refused.err.contains("no ") && !refused.err.contains("Acme"), "{refused:?}");
+        let said = &refused.err;
+        assert!((said.contains("no ") || said.contains(" not ")) && !said.contains("Acme"), "{refused:?}");
+    }
+    for (organization, person) in [(ACME, &ada), ("org_01SANDBOXGLOBEX", &hank)] {
+        let alive = local.fine(&format!("sessions list --organization {organization} --json")).json();
+        assert_eq!(alive["sessions"].as_array().unwrap().len(), 1, "{organization}");
+        assert_eq!(alive["sessions"][0]["user"], **person);
     }
 }
 

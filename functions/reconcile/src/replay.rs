@@ -18,10 +18,10 @@ const PAGES: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     #[error(
-        "event {0} is not known here, and its id does not say when it was made; WorkOS cannot be asked for it"
+        "{0} is not known here, and its id does not say when it was made; WorkOS cannot be asked for it"
     )]
     NoTime(EventId),
-    #[error("WorkOS does not list event {0} any more; it keeps events for 90 days")]
+    #[error("WorkOS does not list {0} any more; it keeps events for 90 days")]
     NotListed(EventId),
     #[error(transparent)]
     NotHandled(#[from] NotHandled),

@@ -1,7 +1,8 @@
 //! `GET /auth/account` and its two forms: who is signed in here, and where else.
 //!
 //! Ending sessions is a POST from this very site (R23), followed by a 303, so that a reload repeats nothing. A person
-//! reaches their own sessions only: every key is built from the ids of the session that asks (R36, R47).
+//! reaches their own sessions only: every key is built from the ids of the session that asks (R36, R47). The id of somebody
+//! else's session gets the answer of one that ended meanwhile, as in a tab that was left open: the list, and that it is gone.
 
 use axum::Form;
 use axum::extract::rejection::FormRejection;
@@ -101,11 +102,11 @@ pub(crate) async fn end_one(
         };
         let own = &facts.session;
         let audit = deps.audit(&facts, AuditAction::SessionEnded, &ctx)?;
-        deps.store.end_session(&own.organization, &own.user, &session, &audit).await?;
+        let ended = deps.store.end_session(&own.organization, &own.user, &session, &audit).await?;
         if session == own.id {
             return Ok((deps.settings.cookie.clear(), Redirect::to(crate::logout::LOGOUT)).into_response());
         }
-        Ok(back(AccountNotice::Ended))
+        Ok(back(if ended { AccountNotice::Ended } else { AccountNotice::Gone }))
     };
     end.await.unwrap_or_else(|trouble: Trouble| trouble.respond(&deps, &ctx))
 }

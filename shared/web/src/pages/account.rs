@@ -40,6 +40,8 @@ pub struct AccountSession {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountNotice {
     Ended,
+    /// It is not among the person's: ended long ago, or never theirs. Which of the two is nobody's business.
+    Gone,
     OthersEnded,
     /// Nothing was ended.
     Failed,
@@ -50,13 +52,16 @@ impl AccountNotice {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Ended => "ended",
+            Self::Gone => "gone",
             Self::OthersEnded => "others_ended",
             Self::Failed => "failed",
         }
     }
 
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Ended, Self::OthersEnded, Self::Failed].into_iter().find(|notice| notice.code() == code)
+        [Self::Ended, Self::Gone, Self::OthersEnded, Self::Failed]
+            .into_iter()
+            .find(|notice| notice.code() == code)
     }
 
     pub(super) const fn is_failure(self) -> bool {
@@ -66,6 +71,7 @@ impl AccountNotice {
     pub(super) const fn text(self) -> &'static str {
         match self {
             Self::Ended => "The session was ended.",
+            Self::Gone => "That session is not there any more.",
             Self::OthersEnded => "All other sessions were ended.",
             Self::Failed => "That did not work, and nothing was ended. Please try again.",
         }
@@ -124,7 +130,8 @@ mod tests {
 
     #[test]
     fn notices_survive_the_redirect() {
-        for notice in [AccountNotice::Ended, AccountNotice::OthersEnded, AccountNotice::Failed] {
+        use AccountNotice::{Ended, Failed, Gone, OthersEnded};
+        for notice in [Ended, Gone, OthersEnded, Failed] {
             assert_eq!(AccountNotice::from_code(notice.code()), Some(notice));
         }
         assert_eq!(AccountNotice::from_code("<script>"), None);
