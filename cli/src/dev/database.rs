@@ -1,9 +1,9 @@
 //! The embedded DynamoDB of the local stack: the real SDK speaks to it over HTTP, and it makes its tables from the
-//! deployment template. What DynamoDB does by itself on AWS, the TTL sweep, is done here once a second.
+//! deployment template. What DynamoDB does by itself on AWS, the TTL sweep, is done here about once a second.
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use dynoxide::Database;
@@ -13,6 +13,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::template::Template;
+
+/// Between two TTL sweeps.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+/// A sweep reads every item. With very many of them it would keep the engine from everybody else, so the pause is at least so
+/// many times as long as the sweep before it.
+const SWEEP_SHARE: u32 = 30;
 
 /// A running engine.
 pub(super) struct LocalDatabase {
@@ -49,14 +55,16 @@ impl LocalDatabase {
         let (sweeping, engine) = (database.clone(), database.clone());
         let mut stop_sweep = stop.clone();
         tokio::spawn(async move {
-            let mut every_second = tokio::time::interval(Duration::from_secs(1));
+            let mut pause = Duration::ZERO;
             loop {
                 tokio::select! {
-                    _ = every_second.tick() => {}
+                    () = tokio::time::sleep(pause) => {}
                     _ = stop_sweep.changed() => return,
                 }
                 let database = sweeping.clone();
+                let began = Instant::now();
                 let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+                pause = SWEEP_PAUSE.max(began.elapsed() * SWEEP_SHARE);
                 if let Ok(Err(why)) = swept {
                     tracing::warn!(error = %why, "ttl sweep failed");
                 }
