@@ -17,9 +17,7 @@ const PAGES: usize = 100;
 /// Why an event was not handled again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    #[error(
-        "{0} is not known here, and its id does not say when it was made; WorkOS cannot be asked for it"
-    )]
+    #[error("{0} is not known here, and its id does not say when it was made; WorkOS cannot be asked for it")]
     NoTime(EventId),
     #[error("WorkOS does not list {0} any more; it keeps events for 90 days")]
     NotListed(EventId),

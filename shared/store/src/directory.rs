@@ -23,8 +23,6 @@ use domain::{Timestamp, UserId};
 use crate::Store;
 use crate::error::{Cause, StoreError};
 
-pub use listing::ItemPage;
-pub(crate) use listing::key_of;
 pub use outbox::{OUTBOX_SHARDS, OutboxNotice};
 pub use seen::{SeenEvent, SeenPage};
 pub use tenants::{TenantEvent, TenantOutcome};

@@ -12,9 +12,9 @@ use domain::directory::{Claim, ClaimKey, Holder, Via};
 use domain::{EmailAddress, Gate, IdentityKey, OrganizationId, Timestamp, User, UserId};
 
 use crate::Store;
-use crate::directory::{key_of, unchanged_claim};
+use crate::directory::unchanged_claim;
 use crate::error::StoreError;
-use crate::item::{Item, decode};
+use crate::item::{Item, decode, key_of};
 use crate::keys::{self, Key};
 use crate::moves::MoveGrant;
 use crate::users::Link;

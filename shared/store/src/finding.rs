@@ -7,14 +7,13 @@
 use domain::tenant_settings::Slug;
 use domain::{Domain, OrganizationId};
 
-use crate::error::{StoreError, failed};
-use crate::item::{decode, text};
+use crate::error::StoreError;
 use crate::keys;
 use crate::tenants::{Pointer, TenantEntry, TenantRecord};
-use crate::{Store, schema};
+use crate::{ItemPage, Store};
 
 /// More tenants than this do not share a domain in earnest; a picker of them would be a directory of customers.
-const MOST_SHARERS: usize = 30;
+const MOST_SHARERS: u16 = 30;
 /// Read in the place of a tenant when a domain is nobody's.
 const NOBODY: &str = "org_nobody";
 
@@ -33,26 +32,13 @@ impl Store {
     /// When the database does not answer.
     pub async fn tenants_by_domain(&self, domain: &Domain) -> Result<Vec<TenantRecord>, StoreError> {
         let operation = "find tenants by domain";
-        let most = i32::try_from(MOST_SHARERS + 1).unwrap_or(i32::MAX);
         let nobody = OrganizationId::parse(NOBODY).map_err(|why| StoreError::unreadable(operation, why))?;
-        let page = self
-            .db
-            .query()
-            .table_name(&self.tables.identity)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", keys::domain_index(domain, &nobody).pk())
-            .limit(most)
-            .send()
-            .await
-            .map_err(failed(operation))?;
-        let mut wanted = page
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(|item| decode::<Pointer>(operation, item).map(|pointer| pointer.organization))
-            .collect::<Result<Vec<_>, _>>()?;
-        if wanted.len() > MOST_SHARERS {
+        let partition = keys::domain_index(domain, &nobody).pk;
+        let page =
+            self.page(operation, partition, None, MOST_SHARERS + 1).await?.decoded::<Pointer>(operation)?;
+        let mut wanted: Vec<OrganizationId> =
+            page.items.into_iter().map(|pointer| pointer.organization).collect();
+        if wanted.len() > MOST_SHARERS.into() {
             tracing::warn!(email.domain = %domain, "more than {MOST_SHARERS} tenants verified {domain}");
             wanted.clear();
         }
@@ -86,29 +72,10 @@ impl Store {
         limit: u16,
     ) -> Result<TenantPage, StoreError> {
         let operation = "list tenants";
-        let page = self
-            .db
-            .query()
-            .table_name(&self.tables.identity)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::TENANTS))
-            .limit(limit.max(1).into())
-            .set_exclusive_start_key(after.map(|id| {
-                let key = keys::tenant_list(id);
-                [(schema::PARTITION.into(), key.pk()), (schema::SORT.into(), key.sk())].into()
-            }))
-            .send()
-            .await
-            .map_err(failed(operation))?;
-        let tenants: Vec<TenantEntry> = page
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(|item| decode(operation, item))
-            .collect::<Result<_, _>>()?;
-        let more = page.last_evaluated_key.is_some_and(|key| !key.is_empty());
-        let next = tenants.last().filter(|_| more).map(|last| last.organization.clone());
+        let place = after.map(OrganizationId::as_str);
+        let page = self.page(operation, keys::TENANTS.to_owned(), place, limit).await?;
+        let ItemPage { items: tenants, next } = page.decoded::<TenantEntry>(operation)?;
+        let next = tenants.last().filter(|_| next.is_some()).map(|last| last.organization.clone());
         Ok(TenantPage { tenants, next })
     }
 }

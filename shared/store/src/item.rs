@@ -48,3 +48,9 @@ pub(crate) fn number(value: impl ToString) -> AttributeValue {
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
+
+/// The key of an item.
+pub(crate) fn key_of(item: &Item) -> Option<Key> {
+    let part = |name: &str| item.get(name).and_then(|part| part.as_s().ok()).cloned();
+    Some(Key { pk: part(schema::PARTITION)?, sk: part(schema::SORT)? })
+}

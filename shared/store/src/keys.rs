@@ -60,6 +60,11 @@ pub(crate) fn domain_index(domain: &Domain, organization: &OrganizationId) -> Ke
     Key::new(format!("M#{domain}"), organization.as_str())
 }
 
+/// An entry of a list, by the list and the id that it is sorted by.
+pub(crate) fn listed(partition: String, id: &str) -> Key {
+    Key::new(partition, id)
+}
+
 /// Every tenant, for listing.
 pub(crate) fn tenant_list(organization: &OrganizationId) -> Key {
     Key::new(TENANTS.into(), organization.as_str())
@@ -152,10 +157,6 @@ impl DirectoryKeys<'_> {
     pub(crate) fn groups_of(self, user: &DirectoryUserId) -> String {
         self.part(&format!("#R#{user}"))
     }
-
-    pub(crate) fn listed(partition: String, id: &str) -> Key {
-        Key::new(partition, id)
-    }
 }
 
 /// A notice to the app. Each in a partition of its own: ten thousand people may be hired in a minute.
@@ -174,8 +175,12 @@ pub(crate) fn notice_id(key: &Key) -> Option<&str> {
 }
 
 /// Who came through a connection: one item each, so that an operator can move them to another.
+pub(crate) fn people_of(organization: &OrganizationId, connection: &ConnectionId) -> String {
+    format!("O#{organization}#P#{connection}")
+}
+
 pub(crate) fn person_of(organization: &OrganizationId, connection: &ConnectionId, user: &UserId) -> Key {
-    Key::new(format!("O#{organization}#P#{connection}"), user.as_str())
+    Key::new(people_of(organization, connection), user.as_str())
 }
 
 /// Leave to join an existing user at the first login through this connection.

@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod logins;
 mod moves;
+mod paging;
 mod public_keys;
 mod purges;
 mod reconcile;
@@ -30,15 +31,14 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use domain::Rng;
 
-pub use directory::{
-    Applier, ItemPage, OUTBOX_SHARDS, OutboxNotice, SeenEvent, SeenPage, TenantEvent, TenantOutcome,
-};
+pub use directory::{Applier, OUTBOX_SHARDS, OutboxNotice, SeenEvent, SeenPage, TenantEvent, TenantOutcome};
 pub use door::{ClaimWrite, Door};
 pub use error::{Cause, StoreError};
 pub use finding::TenantPage;
 pub use limits::{Limit, Limiter, Verdict};
 pub use logins::Taken;
 pub use moves::{ConnectionPerson, MoveGrant, Moved, PeoplePage};
+pub use paging::ItemPage;
 pub use public_keys::KeyCache;
 pub use purges::Swept;
 pub use reconcile::{Hold, Job, JobRecord};

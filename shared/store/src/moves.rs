@@ -10,12 +10,11 @@ use domain::clock::as_seconds;
 use domain::{ConnectionId, EmailAddress, IdentityKey, OrganizationId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::Store;
 use crate::error::{StoreError, failed};
 use crate::item::{decode, encode_at, number, text};
 use crate::keys;
-use crate::schema;
 use crate::users::Link;
+use crate::{ItemPage, Store};
 
 /// Somebody who came through a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,31 +67,10 @@ impl Store {
         limit: u16,
     ) -> Result<PeoplePage, StoreError> {
         let operation = "list people of a connection";
-        let key = |user: &UserId| keys::person_of(organization, connection, user);
-        let nobody = UserId::parse("user_0").map_err(|why| StoreError::unreadable(operation, why))?;
-        let page = self
-            .db
-            .query()
-            .table_name(&self.tables.identity)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", key(&nobody).pk())
-            .limit(limit.max(1).into())
-            .set_exclusive_start_key(after.map(|user| {
-                let key = key(user);
-                [(schema::PARTITION.into(), key.pk()), (schema::SORT.into(), key.sk())].into()
-            }))
-            .send()
-            .await
-            .map_err(failed(operation))?;
-        let people: Vec<ConnectionPerson> = page
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(|item| decode(operation, item))
-            .collect::<Result<_, _>>()?;
-        let more = page.last_evaluated_key.is_some_and(|key| !key.is_empty());
-        let next = people.last().filter(|_| more).map(|last| last.user.clone());
+        let partition = keys::people_of(organization, connection);
+        let page = self.page(operation, partition, after.map(UserId::as_str), limit).await?;
+        let ItemPage { items: people, next } = page.decoded::<ConnectionPerson>(operation)?;
+        let next = people.last().filter(|_| next.is_some()).map(|last| last.user.clone());
         Ok(PeoplePage { people, next })
     }
 

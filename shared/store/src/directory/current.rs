@@ -76,7 +76,7 @@ impl Store {
         let member = change.member().map(|id| own.user(id));
         let group = change.group().map(|id| own.group(id));
         let edge = change.group().zip(change.member());
-        let edge = edge.map(|(group, member)| DirectoryKeys::listed(own.members(group), member.as_str()));
+        let edge = edge.map(|(group, member)| keys::listed(own.members(group), member.as_str()));
         wanted.extend(claims.iter().map(claim));
         wanted.extend([&member, &group, &edge].into_iter().flatten().cloned());
         self.add(operation, &mut read, wanted).await?;

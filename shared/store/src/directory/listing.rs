@@ -4,26 +4,15 @@ use domain::directory::{Claim, ClaimKey, Directory, DirectoryGroup, DirectoryUse
 use domain::{DirectoryGroupId, DirectoryId, DirectoryUserId, OrganizationId, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::Store;
 use crate::error::{StoreError, failed};
-use crate::item::{Item, decode, text};
+use crate::item::{Item, decode, key_of, text};
 use crate::keys::{self, DirectoryKeys, Key};
 use crate::schema;
 use crate::tenants::Pointer;
+use crate::{ItemPage, Store};
 
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemPage<T> {
-    pub items: Vec<T>,
-    /// For the next page; `None` at the end.
-    pub next: Option<String>,
-}
-
-/// The key of an item.
-pub(crate) fn key_of(item: &Item) -> Option<Key> {
-    let part = |name: &str| item.get(name).and_then(|part| part.as_s().ok()).cloned();
-    Some(Key { pk: part(schema::PARTITION)?, sk: part(schema::SORT)? })
-}
+/// Records that one batch read takes.
+const MOST: u16 = 100;
 
 impl Store {
     /// A directory, by its id alone.
@@ -71,7 +60,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<ItemPage<DirectoryUser>, StoreError> {
         let own = DirectoryKeys { organization, directory };
-        let page = self.list_page("list directory users", own.user_list(), after, limit).await?;
+        let page = self.page("list directory users", own.user_list(), after, limit.min(MOST)).await?;
         let key = |id: &str| DirectoryUserId::parse(id).ok().map(|id| own.user(&id));
         let page = self.records("list directory users", page, key).await?;
         Ok(page.only(|user: &DirectoryUser| user.expires_at.is_none_or(|end| end > now)))
@@ -90,7 +79,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<ItemPage<DirectoryGroup>, StoreError> {
         let own = DirectoryKeys { organization, directory };
-        let page = self.list_page("list directory groups", own.group_list(), after, limit).await?;
+        let page = self.page("list directory groups", own.group_list(), after, limit.min(MOST)).await?;
         let key = |id: &str| DirectoryGroupId::parse(id).ok().map(|id| own.group(&id));
         let page = self.records("list directory groups", page, key).await?;
         Ok(page.only(|group: &DirectoryGroup| group.expires_at.is_none_or(|end| end > now)))
@@ -110,9 +99,7 @@ impl Store {
     ) -> Result<ItemPage<Membership>, StoreError> {
         let operation = "list memberships";
         let partition = DirectoryKeys { organization, directory }.members(group);
-        let page = self.list_page(operation, partition, after, limit).await?;
-        let items = page.items.into_iter().map(|item| decode(operation, item));
-        Ok(ItemPage { items: items.collect::<Result<_, _>>()?, next: page.next })
+        self.page(operation, partition, after, limit).await?.decoded(operation)
     }
 
     /// The groups that a directory has a person in. Through an index: what was written a moment ago may be missing.
@@ -168,35 +155,6 @@ impl Store {
         Ok(claim.filter(|claim| claim.expires_at.is_none_or(|end| end > now)))
     }
 
-    async fn list_page(
-        &self,
-        operation: &'static str,
-        partition: String,
-        after: Option<&str>,
-        limit: u16,
-    ) -> Result<ItemPage<Item>, StoreError> {
-        let start = after.map(|id| {
-            let key = DirectoryKeys::listed(partition.clone(), id);
-            [(schema::PARTITION.into(), key.pk()), (schema::SORT.into(), key.sk())].into()
-        });
-        let page = self
-            .db
-            .query()
-            .table_name(&self.tables.identity)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(partition))
-            .limit(limit.clamp(1, 100).into())
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(failed(operation))?;
-        let items = page.items.unwrap_or_default();
-        let more = page.last_evaluated_key.is_some_and(|key| !key.is_empty());
-        let next = items.last().and_then(key_of).map(|key| key.sk).filter(|_| more);
-        Ok(ItemPage { items, next })
-    }
-
     /// The records behind the entries of a list, in the list's order.
     async fn records<T: DeserializeOwned>(
         &self,
@@ -215,12 +173,5 @@ impl Store {
             }
         }
         Ok(ItemPage { items, next: page.next })
-    }
-}
-
-impl<T> ItemPage<T> {
-    fn only(mut self, keep: impl Fn(&T) -> bool) -> Self {
-        self.items.retain(keep);
-        self
     }
 }

@@ -154,8 +154,7 @@ impl Store {
             .send()
             .await
             .map_err(failed(operation))?;
-        let keys: Vec<Key> =
-            page.items.unwrap_or_default().iter().filter_map(super::listing::key_of).collect();
+        let keys: Vec<Key> = page.items.unwrap_or_default().iter().filter_map(crate::item::key_of).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -213,7 +212,7 @@ impl Store {
         for part in (0..OUTBOX_SHARDS).map(shard).chain([PARKED.to_owned()]) {
             let page = self.part(&part).key_condition_expression("pending = :part").send().await;
             let items = page.map_err(failed("find the oldest notice"))?.items.unwrap_or_default();
-            let keys = items.iter().filter_map(super::listing::key_of);
+            let keys = items.iter().filter_map(crate::item::key_of);
             let moments = keys.filter_map(|key| ulid_moment(keys::notice_id(&key)?));
             oldest = oldest.into_iter().chain(moments).min();
         }

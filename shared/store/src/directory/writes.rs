@@ -239,7 +239,7 @@ impl Writer<'_> {
         if before == Some(ends.clone()) {
             return Ok(());
         }
-        let entry = DirectoryKeys::listed(partition, id);
+        let entry = keys::listed(partition, id);
         let mut item: Item = encode_at(self.operation, &entry, &HashMap::<String, String>::new())?;
         item.extend(ends.map(|end| (schema::TTL.to_owned(), end)));
         let put = Put::builder().table_name(&self.store.tables.identity).set_item(Some(item)).build();
@@ -248,7 +248,7 @@ impl Writer<'_> {
     }
 
     fn membership(&mut self, edge: &Membership) -> Result<(), StoreError> {
-        let key = DirectoryKeys::listed(self.own().members(&edge.group), edge.member.as_str());
+        let key = keys::listed(self.own().members(&edge.group), edge.member.as_str());
         let mut item = encode_at(self.operation, &key, edge)?;
         if edge.present {
             item.insert(schema::REVERSE.partition.into(), text(self.own().groups_of(&edge.member)));
