@@ -5,6 +5,7 @@
 mod directory;
 mod door;
 mod finding;
+mod jobs;
 mod keys_item;
 mod limits;
 mod logins;

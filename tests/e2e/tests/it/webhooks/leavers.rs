@@ -19,6 +19,7 @@ async fn hired_fired_and_hired_again() {
     let browser = stack.browser();
     browser.signed_in(at::OKTA, "ada@acme.com").await;
     assert_eq!(browser.session().await.json()["user"]["id"], user.text("id"));
+    let token = browser.session_token().unwrap();
 
     stack.advance(7);
     let fired = stack.event("02", "dsync.user.deleted", ada.clone());
@@ -40,7 +41,13 @@ async fn hired_fired_and_hired_again() {
     stack.advance(60);
     let rehired = person("ADA2", "ada@acme.com");
     assert_eq!(stack.delivered(&stack.event("03", "dsync.user.created", rehired)).await, "applied");
-    assert_eq!(browser.session().await.status, 401, "what was ended stays ended");
+    // Whoever kept the cookie although they were told to drop it.
+    let kept = format!("{SESSION}={token}");
+    let again = stack.browser();
+    let again =
+        again.ask("GET", "/auth/session").header("accept", "application/json").header("cookie", &kept);
+    let again = again.send().await;
+    assert_eq!((again.status, again.code().as_str()), (401, "user_revoked"), "what was ended stays ended");
     let browser = stack.browser();
     browser.signed_in(at::OKTA, "ada@acme.com").await;
     assert_eq!(browser.session().await.json()["user"]["id"], user.text("id"));
