@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::tenant::TenantPolicy;
 use serde_json::Value;
 
 use crate::Stack;
@@ -108,6 +109,16 @@ impl Stack {
         let pk = format!("O#{organization}");
         let found = self.identity(|item| item.pk() == pk && item.sk() == "GATE").await;
         found.into_iter().next().expect("the tenant has a gate")
+    }
+
+    /// What an operator has set for Acme: all of the tenant's policy, in place of what it was.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub async fn set_policy(&self, policy: Value) {
+        let policy: TenantPolicy = serde_json::from_value(policy).expect("a policy");
+        let policy = serde_dynamo::to_attribute_value(policy).expect("a policy is an item");
+        self.set(&self.gate("org_01SANDBOXACME").await, "policy", policy).await;
     }
 
     /// Everything in the ephemeral table: pending logins and counters.

@@ -1,7 +1,7 @@
 //! A click on a tile in the IdP's portal: a code that nobody here asked for.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{Browser, SESSION, Stack, at};
+use serde_json::json;
 
 const TILE: &str = "/tile/conn_01SANDBOXACMEOKTA?email=ada@acme.com";
 
@@ -92,9 +92,7 @@ async fn a_tenant_decides_for_itself() {
     stack.browser().signed_in(at::OKTA, "ada@acme.com").await;
     let callback = click(&stack, &stack.browser(), TILE).await;
     assert_eq!(stack.browser().get(callback.as_str()).await.status, 400);
-    let gate = stack.gate("org_01SANDBOXACME").await;
-    let policy = [("idp_initiated".to_owned(), AttributeValue::S("restart".to_owned()))];
-    stack.set(&gate, "policy", AttributeValue::M(policy.into())).await;
+    stack.set_policy(json!({ "idp_initiated": "restart" })).await;
     assert_eq!(stack.browser().get(callback.as_str()).await.status, 303);
 }
 

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::directory::{
@@ -322,10 +321,7 @@ async fn attributes_are_told_and_not_in_the_token() {
     let browser = stack.browser();
     browser.signed_in(at::OKTA, "ada@acme.com").await;
     assert_eq!(browser.session().await.json()["user"]["attributes"], json!({}));
-    let gate = stack.gate("org_01SANDBOXACME").await;
-    let map = [("department".to_owned(), AttributeValue::S("dept".to_owned()))];
-    let policy = [("attributes".to_owned(), AttributeValue::M(map.into()))];
-    stack.set(&gate, "policy", AttributeValue::M(policy.into())).await;
+    stack.set_policy(json!({ "attributes": { "department": "dept" } })).await;
     Directory::of(&stack).hires("ada", "ada@acme.com").await;
     let told = browser.session().await;
     assert_eq!(told.json()["user"]["attributes"], json!({"department": "Platform c4n4ry"}));

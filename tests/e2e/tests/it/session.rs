@@ -170,13 +170,7 @@ async fn a_busy_session_ends_after_a_day() {
 async fn a_tenant_has_lifetimes_of_its_own() {
     let stack = Stack::start().await;
     signed_in(&stack).await;
-    let gate = stack.gate("org_01SANDBOXACME").await;
-    let policy = |idle: u32, absolute: u32| {
-        let number = |seconds: u32| AttributeValue::N(seconds.to_string());
-        let both = [("session_idle_seconds", number(idle)), ("session_absolute_seconds", number(absolute))];
-        AttributeValue::M(both.map(|(name, value)| (name.to_owned(), value)).into())
-    };
-    stack.set(&gate, "policy", policy(900, 3600)).await;
+    stack.set_policy(json!({ "session_idle_seconds": 900, "session_absolute_seconds": 3600 })).await;
     let (idle, busy) = (signed_in(&stack).await, signed_in(&stack).await);
     busy.hoard();
     for _ in 0..4 {
@@ -187,7 +181,7 @@ async fn a_tenant_has_lifetimes_of_its_own() {
     stack.advance(4);
     assert_eq!(busy.session().await.code(), "session_expired");
 
-    stack.set(&gate, "policy", policy(28_800, 864_000)).await;
+    stack.set_policy(json!({ "session_idle_seconds": 28_800, "session_absolute_seconds": 864_000 })).await;
     let long = stack.browser().signed_in(at::OKTA, "ada@acme.com").await;
     assert_eq!(long.cookie(SESSION).unwrap().max_age(), Some(86_400));
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::login_trace::{LoginOutcome, LoginTrace, Step, TRACE_LIFETIME};
-use domain::tenant::TenantPolicy;
 use domain::{EmailAddress, OrganizationId, Timestamp};
 use e2e::{Answer, Browser, Stack, at};
 use serde_json::{Value, json};
@@ -30,13 +29,6 @@ fn steps(trace: &LoginTrace) -> Vec<Step> {
     // What the start noted stands before the browser's return.
     let all = trace.steps.iter().map(|step| step.did);
     all.skip_while(|did| *did != Step::CameBack).collect()
-}
-
-async fn set_policy(stack: &Stack, policy: Value) {
-    let gate = stack.gate("org_01SANDBOXACME").await;
-    let policy: TenantPolicy = serde_json::from_value(policy).unwrap();
-    let policy = serde_dynamo::to_attribute_value(policy).unwrap();
-    stack.set(&gate, "policy", policy).await;
 }
 
 async fn everything(stack: &Stack, organization: Option<&OrganizationId>) -> Vec<LoginTrace> {
@@ -168,7 +160,7 @@ async fn what_comes_back_instead_of_a_code_is_told() {
 async fn a_tenants_own_refusals_are_told() {
     let stack = Stack::start().await;
     stack.browser().signed_in(at::OKTA, "ben.fischer@acme.com").await;
-    set_policy(&stack, json!({"just_in_time_users": false})).await;
+    stack.set_policy(json!({"just_in_time_users": false})).await;
     let page = stack.browser().sign_in(at::OKTA, "ada@acme.com").await;
     let trace = told(&stack, &page).await.trace;
     assert_eq!(trace.reason.as_deref(), Some("not_provisioned"));
@@ -181,10 +173,10 @@ async fn a_tenants_own_refusals_are_told() {
     assert!(explanation.unwrap().next.contains("directory"));
 
     let browser = stack.browser();
-    set_policy(&stack, json!({})).await;
+    stack.set_policy(json!({})).await;
     let departure = browser.depart(at::ACME_BY_GOOGLE).await;
     let callback = browser.at_idp(&departure, "ada@acme.com").await;
-    set_policy(&stack, json!({"providers": []})).await;
+    stack.set_policy(json!({"providers": []})).await;
     let page = browser.get(callback.as_str()).await;
     assert_eq!(told(&stack, &page).await.trace.reason.as_deref(), Some("provider_not_allowed"));
     stack.sandbox().fault(json!({"path": "/organizations", "kind": "status", "status": 404})).await;
