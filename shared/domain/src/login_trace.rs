@@ -415,7 +415,7 @@ mod tests {
         assert!(!text.contains("lovelace") && text.contains("a…@acme.com"), "{text}");
         assert_eq!(trace.steps[0].detail.as_deref(), Some("ab[31m"));
         assert_eq!(trace.steps[1].detail.as_ref().map(String::len), Some(LONGEST_DETAIL));
-        assert_eq!(trace.expires_at, NOW.plus(TRACE_LIFETIME));
+        assert_eq!(trace.expires_at.since(NOW), Duration::from_secs(1_209_600), "fourteen days");
     }
 
     #[test]
@@ -431,6 +431,28 @@ mod tests {
             serde_json::from_str::<LoginTrace>(&serde_json::to_string(&trace).unwrap()).unwrap(),
             trace
         );
+    }
+
+    #[test]
+    fn outcomes_and_steps_have_words_of_their_own() {
+        for outcome in [LoginOutcome::Started, LoginOutcome::Succeeded, LoginOutcome::Failed] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+        let steps = [
+            (Step::Asked, "asked to sign in"),
+            (Step::Routed, "connection decided"),
+            (Step::Answered, "answered with a page"),
+            (Step::SentToWorkos, "sent to WorkOS"),
+            (Step::CameBack, "came back"),
+            (Step::Exchanged, "code exchanged"),
+            (Step::Matched, "profile matches the login"),
+            (Step::Admitted, "admitted by the tenant"),
+            (Step::SignedIn, "signed in"),
+            (Step::Failed, "failed"),
+        ];
+        for (step, words) in steps {
+            assert_eq!(step.as_words(), words);
+        }
     }
 
     #[test]
