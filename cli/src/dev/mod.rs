@@ -4,6 +4,7 @@
 //! events. Around them stand a DynamoDB engine, a stand-in for Secrets Manager, a sandbox for WorkOS and a demo app.
 //! One origin everywhere, because browsers do not share cookies between `localhost` and `127.0.0.1`.
 
+mod alone;
 mod card;
 mod command;
 mod data_dir;
@@ -13,43 +14,41 @@ mod demo_people;
 pub mod events;
 pub mod fixtures;
 pub mod gateway;
+mod options;
 mod outbox;
 mod parts;
+mod product;
 mod reconcile;
 mod secrets;
 mod settings;
 pub mod template;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use demo_people::{People, PeopleError};
-use domain::{Clock, Rng};
+use demo_people::People;
 use serde::Serialize;
 use store::Store;
 use tokens::{Algorithm, Expected, WebhookSecrets};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use web::config::SessionSettings;
 use web::telemetry::{self, Service, Sink};
 use web::{Platform, Reader, Secret, Secrets, Site, Vars};
-use workos::{ApiKey, BaseUrl, Client, ClientId};
 
-use crate::keys::{Keys, KeysError};
+use crate::keys::Keys;
 use crate::secret_store::SecretStore;
-use crate::tenants::Tenants;
+pub use alone::{SandboxAlone, sandbox_alone};
 pub use command::{CommandError, run, run_sandbox};
-use data_dir::{DataDir, DataDirError, RunningStack};
+use data_dir::{DataDir, RunningStack};
 pub use data_dir::{RunningFileError, RunningStack as Local};
 use database::LocalDatabase;
 use fixtures::{FixtureError, Fixtures, Seeder};
-use gateway::Gateway;
+pub use options::{DevError, Options};
 pub use outbox::{Outbox, OutboxError};
-use parts::{ListenError, listen, port, serve};
+use parts::{listen, port, serve};
+use product::{know_tenants, product};
 pub use secrets::LocalSecrets;
 pub use settings::{
     API_KEY_SECRET, APP_WEBHOOK_SECRET, RealWorkOs, RealWorkOsError, SIGNING_KEYS_SECRET, WEBHOOK_SECRET,
@@ -61,113 +60,6 @@ use template::Template;
 const LOG: &str = "vestibule.log";
 /// Where the functions are expected when they run elsewhere and no port is given.
 const USUAL_PORT: u16 = 8080;
-
-/// How the local stack is to run.
-#[derive(Debug)]
-pub struct Options {
-    /// 0 for any free port.
-    pub port: u16,
-    /// Name under which the product is called: `localhost` or a name that ends in `.localhost`.
-    pub host: String,
-    pub sandbox_port: u16,
-    pub dynamodb_port: u16,
-    pub secrets_port: u16,
-    /// Where state survives a restart; `None` keeps it in memory.
-    pub data_dir: Option<PathBuf>,
-    /// Forget the state of earlier runs.
-    pub fresh: bool,
-    /// A real WorkOS environment instead of the sandbox.
-    pub real: Option<RealWorkOs>,
-    /// Start what the functions need, with fixtures for the sample events, and not the functions.
-    pub deps_only: bool,
-    /// The tables have their streams, and the outbox runs on them. The engine looks through all records of a stream for every
-    /// write, so what measures thousands of writes does without.
-    pub streams: bool,
-    /// Deliver notices to the app by themselves, as a deployment does. Without it only [`Running::outbox`] delivers.
-    pub deliver: bool,
-    /// The sandbox's organizations are tenants from the start, as after `vestibule tenants sync`.
-    pub tenants: bool,
-    /// Settings of the functions that differ from the usual ones.
-    pub settings: BTreeMap<String, String>,
-    pub clock: Clock,
-    pub rng: Rng,
-    /// Where the functions' metrics go.
-    pub metrics: Sink,
-    /// Webhooks that were not accepted, or are late, are sent when it is time. Tests ask the sandbox for them instead.
-    pub background_deliveries: bool,
-    /// Reconcile by schedule. Tests call the function instead.
-    pub reconcile: bool,
-    /// Write log lines and metrics of the functions to a file in the data directory instead. One stack of a process may.
-    pub log: bool,
-}
-
-impl Options {
-    /// In memory and on free ports: for tests.
-    pub fn in_memory() -> Self {
-        Self {
-            port: 0,
-            host: "localhost".to_owned(),
-            sandbox_port: 0,
-            dynamodb_port: 0,
-            secrets_port: 0,
-            data_dir: None,
-            fresh: false,
-            real: None,
-            deps_only: false,
-            deliver: false,
-            tenants: false,
-            streams: true,
-            settings: BTreeMap::new(),
-            clock: Clock::system(),
-            rng: Rng::system(),
-            metrics: Sink::Discard,
-            background_deliveries: false,
-            reconcile: false,
-            log: false,
-        }
-    }
-}
-
-/// Why the local stack did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum DevError {
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    #[error("the signing keys cannot be used: {0}; start over with --fresh")]
-    SigningKeys(#[from] KeysError),
-    #[error("the settings are not right; give others with --set NAME=VALUE:\n{0}")]
-    Settings(#[from] web::config::ConfigErrors),
-    #[error("cannot write the log {file}: {why}; choose another directory with --data-dir")]
-    Log { file: String, why: std::io::Error },
-    #[error(transparent)]
-    Template(#[from] template::TemplateError),
-    #[error("{0}; start over with --fresh")]
-    Database(#[from] database::DatabaseError),
-    #[error("{0}; start over with --fresh")]
-    Store(#[from] store::StoreError),
-    #[error("{0}; start over with --fresh")]
-    Secrets(#[from] secrets::LocalSecretsError),
-    #[error("the sandbox does not start: {0}")]
-    Sandbox(#[from] sandbox::InvalidOptions),
-    #[error("the webhook secret cannot be used; start over with --fresh")]
-    Webhook(#[from] workos::InvalidWebhookSecret),
-    #[error("the HTTP client does not start: {0}")]
-    Client(#[from] net::BuildError),
-    #[error("the sandbox's organizations did not become tenants: {0}")]
-    Tenants(String),
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
-    #[error("{0}; start over with --fresh")]
-    People(#[from] PeopleError),
-    #[error(transparent)]
-    Random(#[from] domain::RngError),
-    #[error("the fixtures of the sample events: {0}")]
-    Fixtures(#[from] FixtureError),
-    #[error(transparent)]
-    Events(#[from] events::EventsError),
-}
 
 /// Base URLs of a running stack: what `--json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -393,29 +285,6 @@ pub async fn start(options: Options) -> Result<Running, DevError> {
     })
 }
 
-/// What an operator does first: `vestibule tenants sync`.
-async fn know_tenants(
-    sandbox: &str,
-    platform: &Platform,
-    keys: &Keys,
-    api_key: &str,
-) -> Result<(), DevError> {
-    let bad = |why: String| DevError::Tenants(why);
-    let base = BaseUrl::parse(sandbox).map_err(|why| bad(why.to_string()))?;
-    let client_id = ClientId::parse(sandbox::DEFAULT_CLIENT_ID).map_err(|why| bad(why.to_string()))?;
-    let (clock, rng) = (platform.clock.clone(), platform.rng.clone());
-    let tenants = Tenants {
-        store: keys.store.clone(),
-        workos: Client::new(platform.http.clone(), base, client_id, clock.clone(), rng.clone()),
-        api_key: Arc::new(ApiKey::from_secret(api_key).map_err(|why| bad(why.to_string()))?),
-        clock,
-        rng,
-        operator: "vestibule dev".to_owned(),
-    };
-    tenants.sync_all(false, &mut |_, _| {}).await.map_err(|why| bad(why.to_string()))?;
-    Ok(())
-}
-
 /// The functions' log goes to a file: the terminal stays readable. Each start begins a new one.
 fn start_log(file: &Path) -> Result<Sink, DevError> {
     let sink = Sink::file(file).map_err(|why| DevError::Log { file: file.display().to_string(), why })?;
@@ -445,68 +314,4 @@ fn session_settings(vars: &Vars) -> Result<(Expected, Duration), DevError> {
 /// When none does.
 pub fn running(data_dir: &Path) -> Result<Local, RunningFileError> {
     RunningStack::of(data_dir)
-}
-
-/// A sandbox without the product, for anybody's tests.
-pub struct SandboxAlone {
-    pub url: String,
-    stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
-    deliveries: JoinHandle<()>,
-}
-
-impl SandboxAlone {
-    pub async fn stop(self) {
-        let _ = self.stop.send(true);
-        drop(self.server.await);
-        drop(self.deliveries.await);
-    }
-}
-
-/// Starts the sandbox alone. `redirect_uri` is where logins that start at the IdP land.
-///
-/// # Errors
-/// When the port is taken or the redirect URI is not one.
-pub async fn sandbox_alone(wanted: u16, redirect_uri: &str) -> Result<SandboxAlone, DevError> {
-    let (stop, stopped) = watch::channel(false);
-    let listener: TcpListener = listen(wanted, "--port").await?;
-    let url = format!("http://localhost:{}", port(&listener, "--port")?);
-    let sandbox = sandbox::Sandbox::new(sandbox::Options::local(&url, redirect_uri))?;
-    let deliveries = parts::until(sandbox.clone().keep_delivering(), stopped.clone());
-    let server = serve(listener, sandbox::router(sandbox), stopped);
-    Ok(SandboxAlone { url, stop, server, deliveries })
-}
-
-/// The functions behind their gateway, and the demo app beside them.
-async fn product(
-    vars: &Vars,
-    platform: &Platform,
-    template: &Template,
-    public_url: &str,
-    sandbox_url: Option<String>,
-    people: People,
-) -> Result<Router, DevError> {
-    let login = login::Deps::new(vars, platform)?;
-    let callback = callback::Deps::new(vars, platform)?;
-    let session = session::Deps::new(vars, platform)?;
-    let scim = scim::Deps::new(vars, platform)?;
-    let authorizer = authorizer::Deps::new(vars, platform)?;
-    tokio::join!(callback.prefetch(), session.prefetch(), scim.prefetch());
-    let functions = BTreeMap::from([
-        ("login".to_owned(), web::layers(login::router(&login), login.shared())),
-        ("callback".to_owned(), web::layers(callback::router(&callback), callback.shared())),
-        ("session".to_owned(), web::layers(session::router(&session), session.shared())),
-        ("scim".to_owned(), web::layers(scim::router(&scim), scim.shared())),
-    ]);
-    let domain = public_url.split_once("://").map_or(public_url, |(_, host)| host).to_owned();
-    let (clock, rng) = (platform.clock.clone(), platform.rng.clone());
-    let gateway = Gateway::new(domain, template.routes()?, functions, clock.clone(), rng);
-    let demo = demo::router(demo::Demo {
-        gateway: gateway.clone(),
-        authorizer,
-        sandbox: sandbox_url,
-        people,
-        clock,
-    });
-    Ok(gateway.serve(demo))
 }
