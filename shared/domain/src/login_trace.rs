@@ -434,6 +434,16 @@ mod tests {
     }
 
     #[test]
+    fn a_success_is_told_with_its_user() {
+        let mut trace = LoginTrace::begin("01J".into(), "req-1", NOW);
+        let user = UserId::parse("user_1").unwrap();
+        trace.succeeded(&user, NOW);
+        assert_eq!((trace.outcome, trace.user.as_ref()), (LoginOutcome::Succeeded, Some(&user)));
+        let last = trace.steps.last().unwrap();
+        assert_eq!((last.did, last.detail.as_deref()), (Step::SignedIn, Some("user_1")));
+    }
+
+    #[test]
     fn outcomes_and_steps_have_words_of_their_own() {
         for outcome in [LoginOutcome::Started, LoginOutcome::Succeeded, LoginOutcome::Failed] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
