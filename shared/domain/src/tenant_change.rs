@@ -139,6 +139,21 @@ mod tests {
     }
 
     #[test]
+    fn changes_have_words_of_their_own() {
+        let words = [
+            (TenantChange::Organization { name: String::new(), domains: None }, "organization"),
+            (TenantChange::OrganizationDeleted, "organization_deleted"),
+            (TenantChange::Connection(connection("conn_1", ConnectionState::Active)), "connection"),
+            (TenantChange::ConnectionDeleted(ConnectionId::parse("conn_1").unwrap()), "connection_deleted"),
+            (TenantChange::Domain(domain("acme.com", true)), "domain"),
+            (TenantChange::DomainDeleted(Domain::parse("acme.com").unwrap()), "domain_deleted"),
+        ];
+        for (change, word) in words {
+            assert_eq!(change.as_str(), word);
+        }
+    }
+
+    #[test]
     fn a_tenant_that_is_due_is_not_fresh_and_still_usable() {
         let due = tenant().due_for_refresh(NOW);
         assert!(!due.fresh(NOW) && due.usable(NOW));
