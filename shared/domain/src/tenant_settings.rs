@@ -356,6 +356,22 @@ mod tests {
         }
     }
 
+    /// Pages and item show them as they were given.
+    #[test]
+    fn settings_are_written_as_they_are_read() {
+        let logo = HttpsUrl::parse("https://cdn.acme.com/logo.svg?v=2").unwrap();
+        assert_eq!(
+            (logo.as_str(), logo.to_string().as_str()),
+            ("https://cdn.acme.com/logo.svg?v=2", logo.as_str())
+        );
+        for contact in ["it@acme.com", "https://acme.com/help"] {
+            assert_eq!(Contact::parse(contact).unwrap().to_string(), contact);
+        }
+        assert_eq!(Slug::parse("acme").unwrap().to_string(), "acme");
+        let brand = Branding { accent: Some(Colour::parse("#0b5fff").unwrap()), ..Branding::default() };
+        assert!(Branding::default().is_empty() && !brand.is_empty());
+    }
+
     /// The pairs are examples of WCAG's own contrast tools.
     #[test]
     fn contrast_is_the_one_of_wcag() {
@@ -364,6 +380,7 @@ mod tests {
         assert_eq!(ratio("#000000", "#ffffff"), 21.0);
         assert_eq!(ratio("#767676", "#ffffff"), 4.54);
         assert_eq!(ratio("#777777", "#ffffff"), 4.48);
+        assert_eq!(ratio("#0a0a0a", "#ffffff"), 19.8);
         assert_eq!(ratio("#0e6655", "#0e6655"), 1.0);
     }
 
@@ -396,6 +413,7 @@ mod tests {
         }
         assert!(serde_json::from_str::<Label>("\"Okta for staff\"").is_ok());
         let long = "x".repeat(61);
+        assert_eq!(Label::parse(" Okta for staff ").unwrap().as_str(), "Okta for staff");
         for wrong in ["", " ", "two\nlines", long.as_str()] {
             assert_eq!(Label::parse(wrong), Err(InvalidSetting::Label), "{wrong:?}");
         }
