@@ -87,6 +87,9 @@ mod tests {
         assert_eq!(new.state, ConnectionState::Unknown("entangled".to_owned()));
         assert_eq!(new.connection_type.as_str(), "QuantumSAML");
         assert!(!new.connection_type.is_oidc());
+        assert_eq!(format!("{:?}", new.connection_type), "QuantumSAML");
+        assert_eq!(String::from(new.connection_type.clone()), "QuantumSAML");
+        assert_eq!(ConnectionType::from("QuantumSAML".to_owned()), new.connection_type);
         let bare = read(json!({"id": "conn_01", "state": null, "name": null, "connection_type": null}));
         assert_eq!(bare.state, ConnectionState::Unknown(String::new()));
         assert!(!bare.state.usable());

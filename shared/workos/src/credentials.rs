@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn ids_and_keys_have_a_form_and_a_longest_length() {
+        let id = ClientId::parse("client_01-A_b").unwrap();
+        assert_eq!((id.as_str(), format!("{id:?}").as_str()), ("client_01-A_b", "client_01-A_b"));
+        let id = |length: usize| ClientId::parse(&format!("client_{}", "a".repeat(length)));
+        assert!(id(128).is_ok() && id(129).is_err());
+        let key = |length: usize| ApiKey::parse(&format!("sk_{}", "a".repeat(length - 3)));
+        assert!(key(512).is_ok() && key(513).is_err() && key(600).is_err());
+    }
+
+    #[test]
     fn what_is_not_a_key_is_refused() {
         for bad in
             ["", "sk_", "pk_test_a", "client_01", "sk_test a", "sk_test_a\n", "sk_test_ü", " sk_test_a"]

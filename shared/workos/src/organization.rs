@@ -127,6 +127,13 @@ mod tests {
             .map(|domain| domain.domain.as_str())
             .collect();
         assert_eq!(verified, ["acme.com", "old.acme.com"]);
+        for (word, state) in [
+            ("pending", DomainState::Pending),
+            ("unverified", DomainState::Unverified),
+            ("failed", DomainState::Failed),
+        ] {
+            assert_eq!(DomainState::from(word.to_owned()), state);
+        }
         assert_eq!(organization.domains[3].state, DomainState::Unknown("blessed".to_owned()));
     }
 
@@ -150,7 +157,8 @@ mod tests {
         let domains: Vec<_> =
             tenant.domains.iter().map(|known| (known.domain.as_str(), known.verified)).collect();
         assert_eq!(domains, [("acme.com", true), ("new.acme.com", false)]);
-        assert_eq!(tenant.connections.len(), 1);
+        let own: Vec<&str> = tenant.connections.iter().map(|connection| connection.id.as_str()).collect();
+        assert_eq!(own, ["conn_1"]);
         assert_eq!(tenant.refreshed_at, Timestamp::from_seconds(7));
     }
 

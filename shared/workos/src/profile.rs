@@ -151,6 +151,12 @@ mod tests {
         );
     }
 
+    #[test]
+    fn one_group_may_come_without_a_list() {
+        let one = json!({"id": "prof_01", "connection_id": "conn_01", "idp_id": "1", "groups": "Staff"});
+        assert_eq!(read(one).unwrap().groups, ["Staff"]);
+    }
+
     /// R12: the ids that a login is compared with are never guessed.
     #[test]
     fn a_malformed_id_is_an_error_and_never_absent() {

@@ -383,7 +383,10 @@ async fn a_logout_url_is_https_or_on_this_machine() {
     let profile = ProfileId::parse("prof_01").unwrap();
     for good in ["https://auth.workos.com/sso/logout?token=t", "http://localhost:8081/sso/logout?token=t"] {
         let (fake, client) = scripted([status(201, json!({"logout_url": good, "logout_token": "t"}))]).await;
-        assert_eq!(client.logout_authorize(&key(), &profile, plenty()).await.unwrap().expose(), good);
+        let url = client.logout_authorize(&key(), &profile, plenty()).await.unwrap();
+        assert_eq!(url.expose(), good);
+        let shown = format!("{url:?}");
+        assert!(shown.ends_with(", [redacted])") && !shown.contains("token"), "{shown}");
         let requests = fake.requests();
         assert_eq!(
             (requests[0].method.as_str(), requests[0].target.as_str()),

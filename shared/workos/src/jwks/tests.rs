@@ -101,8 +101,11 @@ async fn old_keys_serve_for_a_day_while_nobody_answers() {
     let error = jwks.get(at(day), plenty()).await.unwrap_err();
     assert_eq!(error.operation, "jwks");
     assert_eq!(fake.requests().len(), 3, "the cooldown holds for failures as well");
-    assert!(jwks.get(at(day + 20), plenty()).await.is_err());
-    assert_eq!(fake.requests().len(), 4);
+    assert!(jwks.get(at(day + 8), plenty()).await.is_err());
+    assert_eq!(fake.requests().len(), 3);
+    assert!(jwks.get(at(day + 9), plenty()).await.is_err());
+    assert_eq!(fake.requests().len(), 4, "and no longer");
+    assert!(format!("{jwks:?}").contains("JwksFreshness"));
 }
 
 /// A set without keys, or something that is no set, never replaces a good one.
