@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::company::{Company, team};
 use crate::courier::{Courier, LANES};
-use crate::webhook::{as_json, counted};
+use crate::webhook::{as_json, counted, one_by_one};
 
 /// What the first argument of the other process is.
 pub(crate) const CHILD: &str = "--sync";
@@ -27,6 +27,7 @@ pub(crate) async fn child(people: usize) -> Value {
     let (courier, at) = (Courier::of(&stack), stack.clock.now());
     courier.expects("applied", &company.event(at, 0)).await;
     let before = as_json(&counted(&stack, 0).await);
+    let small = one_by_one(&stack, 1000).await;
     let (started, processor) = (Instant::now(), measure::processor_seconds("self"));
     let times = courier.floods(company.events() - 1, move |n| company.event(at, n + 1)).await;
     let took = started.elapsed();
@@ -36,10 +37,12 @@ pub(crate) async fn child(people: usize) -> Value {
     let expected = json!([company.people, company.groups(), company.memberships()]);
     assert_eq!(found, expected, "people, groups and memberships that are there");
     let after = as_json(&counted(&stack, 1).await);
+    let large = one_by_one(&stack, 2000).await;
     json!({
         "events": company.events(), "people": company.people, "groups": company.groups(),
         "memberships": company.memberships(), "seconds": took.as_secs_f64(), "processor": processor, "peak_kib": peak,
         "p50": times.millis(50), "p99": times.millis(99), "same": before == after,
+        "write": [small.0, large.0], "event": [small.1, large.1],
     })
 }
 
@@ -149,6 +152,19 @@ pub(crate) async fn measured(sizes: &[usize]) -> String {
             ratio("seconds"),
             ratio("seconds") / ratio("events"),
             ratio("processor") / ratio("events"),
+        );
+    }
+    for told in &all {
+        let millis = |name: &str, n: usize| told[name][n].as_f64().expect("a number");
+        let _ = writeln!(
+            text,
+            "* One after another, medians, before and after {} people: an event {:.2} ms and {:.2} ms, one item written by the \
+             SDK alone {:.2} ms and {:.2} ms.",
+            told["people"],
+            millis("event", 0),
+            millis("event", 1),
+            millis("write", 0),
+            millis("write", 1),
         );
     }
     let few = Company { people: sizes.iter().copied().min().unwrap_or_default().min(1000) };

@@ -80,11 +80,11 @@ async fn introduced(stack: &Stack) {
 }
 
 /// The same events again and again, in turns with what they are compared with.
-async fn rounds(stack: &Stack, rounds: usize) -> Rows {
+async fn rounds(stack: &Stack, from: usize, rounds: usize) -> Rows {
     let courier = Courier::of(stack);
     let forger = courier.forging();
     let mut rows = Rows::default();
-    for n in 0..=rounds {
+    for n in from..=from + rounds {
         let mut round = Rows::default();
         round.add(ONE_WRITE, one_write(stack, n).await);
         let odd = stack.event(&format!("odd{n}"), "flag.created", json!({"id": n}));
@@ -98,13 +98,22 @@ async fn rounds(stack: &Stack, rounds: usize) -> Rows {
         let (_, first) = life(stack.clock.now(), n).swap_remove(0);
         round.add(AGAIN, courier.expects("duplicate", &first).await);
         // The first round opens connections and fills caches.
-        if n > 0 {
+        if n > from {
             for Row { what, times } in round.0 {
                 rows.add(what, times.percentile(100));
             }
         }
     }
     rows
+}
+
+/// Milliseconds of one write by the SDK alone, and of an event, whichever: medians, one after another, in a directory as it
+/// is. Nothing of it is left but what is over.
+pub(crate) async fn one_by_one(stack: &Stack, first: usize) -> (f64, f64) {
+    let rows = rounds(stack, first, 30).await;
+    let events: Vec<f64> =
+        rows.0.iter().filter(|row| row.what.starts_with("dsync.")).map(|row| row.times.millis(50)).collect();
+    (rows.of(ONE_WRITE).millis(50), events.iter().sum::<f64>() / events.len() as f64)
 }
 
 /// The floor of everything that is durable: an item like the mark of an event.
@@ -146,8 +155,8 @@ pub(crate) async fn measured(repeats: usize, seconds: u32) -> String {
     introduced(&plain).await;
     introduced(&streaming).await;
     let counts = counted(&plain, 99_999).await;
-    let without = rounds(&plain, repeats).await;
-    let with = rounds(&streaming, repeats).await;
+    let without = rounds(&plain, 0, repeats).await;
+    let with = rounds(&streaming, 0, repeats).await;
     let paced = at_pace(seconds).await;
 
     let mut text = format!(
