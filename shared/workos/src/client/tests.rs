@@ -243,7 +243,13 @@ async fn retry_after_beyond_the_deadline_ends_the_call() {
 
 #[tokio::test]
 async fn an_answer_is_read_up_to_a_megabyte() {
-    let large = format!(r#"{{"id":"org_acme","padding":"{}"}}"#, "x".repeat(1024 * 1024));
+    let padded = |length: usize| {
+        let frame = r#"{"id":"org_acme","padding":""}"#.len();
+        format!(r#"{{"id":"org_acme","padding":"{}"}}"#, "x".repeat(length - frame))
+    };
+    let (_fake, client) = scripted([ok(padded(1024 * 1024))]).await;
+    assert_eq!(organization(&client, plenty()).await.unwrap().id.as_str(), "org_acme");
+    let large = padded(1024 * 1024 + 1);
     let (fake, client) = scripted([ok(&large), status(500, &large), status(404, &large)]).await;
     assert_eq!(organization(&client, plenty()).await.unwrap_err().kind, Kind::Malformed);
     assert_eq!(fake.requests().len(), 1);
