@@ -214,4 +214,6 @@ fn a_secret_is_taken_as_it_is_written_or_not_at_all() {
         assert!(read(wrong).is_err(), "{wrong}");
     }
     assert!(!format!("{both:?}").contains("golden"));
+    assert_eq!(secret(SECRET).expose(), SECRET);
+    assert_eq!(format!("{:?}", secret(SECRET)), "WebhookSecret([redacted])");
 }
