@@ -217,3 +217,14 @@ fn a_secret_is_taken_as_it_is_written_or_not_at_all() {
     assert_eq!(secret(SECRET).expose(), SECRET);
     assert_eq!(format!("{:?}", secret(SECRET)), "WebhookSecret([redacted])");
 }
+
+#[test]
+fn refusals_have_words_of_their_own() {
+    for (error, word) in [
+        (SignatureError::Malformed, "signature_malformed"),
+        (SignatureError::Forged, "signature_forged"),
+        (SignatureError::Stale, "signature_stale"),
+    ] {
+        assert_eq!(error.as_str(), word);
+    }
+}
