@@ -228,3 +228,18 @@ fn refusals_have_words_of_their_own() {
         assert_eq!(error.as_str(), word);
     }
 }
+
+/// R51: even WorkOS's own signature counts only under a moment that is written in plain digits, and not in too many.
+#[test]
+fn a_genuine_signature_needs_a_plain_moment() {
+    let signed = |t: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let mac = hmac::sign(&key, &[t.as_bytes(), b".", BODY].concat());
+        let hex: String = mac.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        check(format!("t={t}, v1={hex}"), BODY)
+    };
+    assert!(signed(&T.to_string()).is_ok() && signed(&format!("{T:016}")).is_ok());
+    for odd in [format!("{T:017}"), format!("{T:018}"), format!("+{T}"), format!("-{T}"), String::new()] {
+        assert_eq!(signed(&odd), Err(SignatureError::Malformed), "{odd}");
+    }
+}
