@@ -307,7 +307,8 @@ mod tests {
         let ada = first.users[0].record.clone();
         assert_eq!(ada.email.unwrap().to_string(), "ada@acme.com");
         assert_eq!((ada.state, ada.custom["department_name"].as_str()), (DirectoryUserState::Active, "R&D"));
-        assert!(!format!("{:?}", first.users[0]).contains("acme.com"));
+        let shown = format!("{:?}", first.users[0]);
+        assert!(shown.contains("directory_user_1") && !shown.contains("acme.com"), "{shown}");
         let second = client.directory_users(&key, of, first.next.as_ref(), soon()).await.unwrap();
         assert!(second.users.is_empty() && second.next.is_none());
         let id = DirectoryUserId::parse("directory_user_1").unwrap();
@@ -358,6 +359,20 @@ mod tests {
         let person = DirectoryUserId::parse("directory_user_1").unwrap();
         client.directory_groups(&key, GroupsOf::User(&person), None, soon()).await.unwrap();
         assert_eq!(fake.requests()[1].target, "/directory_groups?limit=100&order=asc&user=directory_user_1");
+    }
+
+    /// R47, R59: a list of groups is whole and of the directory that was asked for, or it is none.
+    #[tokio::test]
+    async fn a_group_of_another_directory_is_no_answer() {
+        let group = |directory: Value| json!({"data": [{"id": "directory_group_1", "directory_id": directory, "name": "E"}]});
+        let bad = [group(json!("directory_2")), group(json!(null)), json!({"list_metadata": {}})];
+        let (_fake, client) = scripted(bad.map(ok)).await;
+        let (key, directory) = (key(), directory());
+        for _ in 0..3 {
+            let of = GroupsOf::Directory(&directory);
+            let refused = client.directory_groups(&key, of, None, soon()).await.unwrap_err();
+            assert_eq!(refused.kind, Kind::Malformed);
+        }
     }
 
     /// R63: the answer to too many calls is a bare JSON string there.
