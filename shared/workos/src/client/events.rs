@@ -156,6 +156,28 @@ mod tests {
         );
     }
 
+    /// A reader that took one of these for "there is more" would ask for ever.
+    #[tokio::test]
+    async fn there_is_more_only_behind_an_event_and_where_the_list_says_so() {
+        let last = event("event_1", "2026-11-25T08:30:00Z");
+        let (_fake, client) = scripted([
+            ok(json!({"data": [last], "list_metadata": {"after": null}})),
+            ok(json!({"data": [], "list_metadata": {"after": "event_1"}})),
+            ok(json!({"data": [last], "list_metadata": {"after": "event_1"}})),
+        ])
+        .await;
+        let query = EventsQuery {
+            types: &["dsync.deleted"],
+            from: EventsFrom::Since(Timestamp::from_seconds(0)),
+            until: None,
+            organization: None,
+            limit: 10,
+        };
+        for more in [false, false, true] {
+            assert_eq!(client.events(&key(), &query, soon()).await.unwrap().more, more);
+        }
+    }
+
     #[tokio::test]
     async fn an_answer_without_data_is_no_empty_page() {
         let (_fake, client) = scripted([ok(json!({"list_metadata": {}}))]).await;
