@@ -577,5 +577,18 @@ mod tests {
             notices.iter().map(|notice| notice.expires.map(Timestamp::rfc3339)).collect();
         assert_eq!(expiries, [Some("2026-12-01T00:00:00Z".to_owned()), None]);
         assert!(fake.requests()[0].target.contains("range_start=2026-11-01T00%3A00%3A00Z"));
+
+        let first = event(RENEWED, "2026-11-20T08:00:00.000Z", json!({}));
+        let (fake, client) = scripted([
+            ok(json!({ "data": [first], "list_metadata": { "after": "event_1" } })),
+            ok(json!({ "data": [], "list_metadata": { "after": "event_1" } })),
+        ])
+        .await;
+        assert_eq!(client.certificate_notices(&key(), &acme(), since, soon()).await.unwrap().len(), 1);
+        let requests = fake.requests();
+        assert!(
+            requests.len() == 2 && requests[1].target.contains("after=event_1"),
+            "page by page to the end"
+        );
     }
 }
