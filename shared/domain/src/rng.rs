@@ -71,9 +71,14 @@ impl Rng {
     /// # Errors
     /// When the operating system's generator fails.
     pub fn ulid(&self, now: Timestamp) -> Result<String, RngError> {
-        let random = self.bytes::<10>()?.iter().fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
-        Ok(ulid::Ulid::from_parts(u64::try_from(now.millis()).unwrap_or(0), random).to_string())
+        Ok(ulid_from(now, &self.bytes::<10>()?))
     }
+}
+
+/// With the first ten of these bytes behind the moment.
+fn ulid_from(at: Timestamp, bytes: &[u8]) -> String {
+    let random = bytes.iter().take(10).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
+    ulid::Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), random).to_string()
 }
 
 /// The moment in a ULID. `None` when the text is none.
@@ -84,9 +89,7 @@ pub fn ulid_moment(text: &str) -> Option<Timestamp> {
 
 /// The ULID of a thing that has a name: the same for the same moment and name, so that writing twice is writing once.
 pub fn ulid_of(at: Timestamp, name: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, name.as_bytes());
-    let random = digest.as_ref().iter().take(10).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
-    ulid::Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), random).to_string()
+    ulid_from(at, digest::digest(&digest::SHA256, name.as_bytes()).as_ref())
 }
 
 /// SHA-256 as base64url without padding: how states, cookie secrets and PKCE verifiers are kept and compared.
@@ -133,5 +136,15 @@ mod tests {
         assert_eq!(ulid_of(at, "one"), ulid_of(at, "one"));
         assert_ne!(ulid_of(at, "one"), ulid_of(at, "other"));
         assert_eq!(ulid_moment(&ulid_of(at, "one")), Some(at));
+    }
+
+    /// R57: what has a name gets the same id each time it is written, and no two names share one.
+    #[test]
+    fn ids_of_names_are_the_names_own() {
+        let at = Timestamp::from_seconds(1_800_000_000);
+        let ids: HashSet<String> = (0..1000).map(|n| ulid_of(at, &format!("event_{n}"))).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(ids.contains(&ulid_of(at, "event_7")));
+        assert_eq!(ulid_moment(&ulid_of(at, "event_7")), Some(at));
     }
 }

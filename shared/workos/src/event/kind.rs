@@ -83,3 +83,17 @@ impl EventKind {
         Self::KNOWN.iter().copied().filter(|word| *word != Self::DirectoryDeactivated.label()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R59: what means something here is asked for, and nothing that WorkOS would refuse the whole list for.
+    #[test]
+    fn every_known_type_is_asked_for_but_one() {
+        let listed = EventKind::listed();
+        assert_eq!(listed.len() + 1, EventKind::KNOWN.len());
+        assert!(listed.contains(&"dsync.user.deleted") && listed.contains(&"organization.deleted"));
+        assert!(!listed.contains(&"dsync.deactivated"));
+    }
+}
