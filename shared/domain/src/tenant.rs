@@ -516,4 +516,51 @@ mod tests {
         assert_eq!(decide("GitHubOAuth", "ada@acme.com", &allowed), Err(Refusal::ProviderNotAllowed));
         assert_eq!(decide("GoogleOAuth", "ada@acme.com", &[]), Err(Refusal::ProviderNotAllowed));
     }
+
+    /// States are kept under WorkOS's words; a new word is not lost and admits nobody.
+    #[test]
+    fn states_of_connections_keep_their_words() {
+        for (word, state) in [
+            ("active", ConnectionState::Active),
+            ("validating", ConnectionState::Validating),
+            ("inactive", ConnectionState::Inactive),
+            ("deleting", ConnectionState::Deleting),
+            ("draft", ConnectionState::Draft),
+            ("requires_type", ConnectionState::RequiresType),
+            ("entangled", ConnectionState::Unknown("entangled".into())),
+        ] {
+            assert_eq!(ConnectionState::from(word.to_owned()), state);
+            assert_eq!((state.as_str(), String::from(state.clone()).as_str()), (word, word));
+        }
+        let states = tenant(ConnectionState::Draft, true).connection_states();
+        assert_eq!(states, BTreeMap::from([(connection("conn_okta"), ConnectionState::Draft)]));
+    }
+
+    /// A setting that is misspelt is an error and not the default.
+    #[test]
+    fn policies_are_read_by_their_words() {
+        for (word, policy) in [
+            ("refuse", Some(UnverifiedDomainPolicy::Refuse)),
+            ("allow-without-verified-domains", Some(UnverifiedDomainPolicy::AllowWithoutVerifiedDomains)),
+            ("allow", Some(UnverifiedDomainPolicy::Allow)),
+            ("Allow", None),
+            ("", None),
+        ] {
+            assert_eq!(word.parse().ok(), policy, "{word}");
+        }
+        for (word, policy) in [
+            ("refuse", Some(IdpInitiated::Refuse)),
+            ("restart", Some(IdpInitiated::Restart)),
+            ("allow", None),
+        ] {
+            assert_eq!(word.parse().ok(), policy, "{word}");
+        }
+    }
+
+    /// R12: a provider's profile that names the organization of the login belongs to it.
+    #[test]
+    fn a_providers_profile_may_name_its_organization() {
+        let named = profile(Some("org_acme"), "conn_google", "GoogleOAuth", "ada@acme.com");
+        assert_eq!(organization_of(&named, &google()), Ok(organization("org_acme")));
+    }
 }

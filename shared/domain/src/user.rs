@@ -200,6 +200,9 @@ mod tests {
         );
         assert_eq!(again.email, Some(EmailAddress::parse("ada.l@acme.com").unwrap()));
         assert_eq!(again.display_name(), "Ada");
+        let married = Profile { last_name: Some("Lovelace".into()), ..profile("ada.l@acme.com", None) };
+        let again = again.signed_in_again(&married, Timestamp::from_seconds(3));
+        assert_eq!(again.last_name.as_deref(), Some("Lovelace"));
     }
 
     /// The app hears of what changed and of nothing else: only that raises the revision.
