@@ -3,11 +3,16 @@
 //! The router is the one that the local stack serves, inside the same [`layers`]; only the translation between
 //! events and HTTP is Lambda's own.
 
+use std::pin::Pin;
+
 use axum::Router;
-use axum::response::Response;
+use axum::body::to_bytes;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::tower::service_fn;
-use lambda_http::{Adapter, Context, Service};
+use lambda_http::tower::util::{MapResponse, ServiceExt};
+use lambda_http::{Adapter, Body, Context, Service};
 use serde_json::Value;
 
 use crate::event::GatewayEvent;
@@ -34,13 +39,40 @@ pub async fn serve(router: Router, shared: &Shared) -> Result<(), Error> {
 pub async fn answer(router: Router, event: Value, context: Context) -> Result<Value, serde_json::Error> {
     let event = LambdaEvent::new(serde_json::from_value(event)?, context);
     // The adapter itself is not `Send`; its future is.
-    let answered = { Adapter::<Response, Router>::from(router).call(translated(event)) };
+    let answered = { adapter(router).call(translated(event)) };
     let Ok(response) = answered.await;
     serde_json::to_value(response)
 }
 
-fn serving(router: Router, shared: &Shared) -> Adapter<'static, Response, Router> {
-    Adapter::from(layers(router, shared))
+type Answering = MapResponse<Router, fn(Response) -> Answer>;
+
+fn serving(router: Router, shared: &Shared) -> Adapter<'static, Answer, Answering> {
+    adapter(layers(router, shared))
+}
+
+fn adapter(router: Router) -> Adapter<'static, Answer, Answering> {
+    Adapter::from(ServiceExt::<lambda_http::Request>::map_response(router, Answer as fn(Response) -> Answer))
+}
+
+/// An answer on its way into the event's form: text where it is UTF-8, and all of ours is. By itself `lambda_http` would
+/// bring the tables of forty charsets, a tenth of a small function's zip.
+struct Answer(Response);
+
+impl lambda_http::IntoResponse for Answer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send>> {
+        Box::pin(async move {
+            let (parts, body) = self.0.into_parts();
+            match to_bytes(body, usize::MAX).await {
+                Ok(bytes) => {
+                    let body = String::from_utf8(bytes.into());
+                    let body = body.map_or_else(|bytes| Body::from(bytes.into_bytes()), Body::from);
+                    http::Response::from_parts(parts, body)
+                }
+                // A body of ours is made before it is sent, so none breaks off; half of one would be no answer.
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response().map(|_| Body::Empty),
+            }
+        })
+    }
 }
 
 fn translated(event: LambdaEvent<GatewayEvent>) -> LambdaEvent<lambda_http::request::LambdaRequest> {
