@@ -156,8 +156,9 @@ impl Visit<'_> {
         self.deps.store.organization_by_slug(&slug).await?.ok_or(Failure::NoSuchPlace)
     }
 
-    /// A host of the product that is not the one of its sessions: the login goes on there, for the tenant whose host
-    /// this is. Cookies of a login belong to the host that the IdP sends the browser back to.
+    /// A tenant's own host: the login goes on at the host of the sessions, for that tenant. Cookies of a login belong to
+    /// the host that the IdP sends the browser back to. A host that is nobody's is a name that something in front of the
+    /// product has for it, and not the browser's: sending the browser away from it would bring it back here for ever.
     async fn elsewhere(&self, request: &mut Request) -> Result<Option<Response>, Failure> {
         let home = &self.deps.shared.site().public_url;
         let here = &self.ctx.host;
@@ -166,11 +167,10 @@ impl Visit<'_> {
         }
         let Ok(host) = Domain::parse(here) else { return Ok(None) };
         self.count_lookup().await?;
-        if let Some(organization) = self.deps.store.organization_by_host(&host).await? {
-            request.asked.place.get_or_insert(organization);
-        }
+        let Some(organization) = self.deps.store.organization_by_host(&host).await? else { return Ok(None) };
+        request.asked.place.get_or_insert(organization);
         let seek = request.asked.seek(false).map_err(Failure::Conflict)?;
-        if request.asked.place.is_some() && request.asked.connection.is_some() {
+        if request.asked.connection.is_some() {
             // The other host is not told whose place this was: whether the connection fits is seen here.
             let candidates = self.candidates(&self.read(&seek).await?);
             if let Decision::Conflict(conflict) = decide(&request.asked, &candidates, &[]) {

@@ -29,7 +29,8 @@ pub struct Ctx {
     /// In every answer and in every log line.
     pub request_id: String,
     pub client: ClientAddress,
-    /// The host of ours that was asked, as API Gateway says; empty when it does not.
+    /// The host of ours that was asked, as API Gateway says; empty when it does not, and behind a distribution, which has
+    /// its own name for the gateway.
     pub host: String,
     /// What the browser calls itself: capped, without control characters, never trusted.
     pub user_agent: String,

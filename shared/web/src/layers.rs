@@ -97,6 +97,8 @@ async fn each_request(State(shared): State<Shared>, mut request: Request, next: 
             // No handler has any business with it.
             request.headers_mut().remove(ORIGIN_VERIFY);
             viewer.map(|viewer| {
+                // The gateway's name is what the distribution calls it, and not what the browser asked for.
+                ctx.host.clear();
                 if let Some(ip) = viewer {
                     ctx.client = ClientAddress::seen_by_edge(ip);
                 }

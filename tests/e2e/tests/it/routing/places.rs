@@ -109,7 +109,8 @@ async fn under(stack: &Stack, deployment: &Deployment, host: &str, path: &str, q
 }
 
 /// A host that is one company's sends its people to the host of the sessions, for that company: a login's cookie must live
-/// where the IdP sends the browser back to. A host that is nobody's names nobody.
+/// where the IdP sends the browser back to. A host that is nobody's is another name of the product, and sends nobody round
+/// in circles.
 #[tokio::test]
 async fn a_companys_own_host_leads_into_it() {
     let stack = stack().await;
@@ -132,8 +133,11 @@ async fn a_companys_own_host_leads_into_it() {
         };
         assert_eq!((page.status, page.code().as_str()), (400, "other_tenant"), "{query}");
     }
-    let answer = under(&stack, &deployment, "other.example.com", "/login", "").await;
-    assert_eq!(heading(&stack.browser().get(answer.location().as_str()).await), "Sign in to Vestibule demo");
+    let page = under(&stack, &deployment, "other.example.com", "/login", "").await;
+    assert_eq!((page.status, heading(&page)), (200, "Sign in to Vestibule demo"));
+    let answer = under(&stack, &deployment, "api.execute-api.example.com", "/login", at::OKTA).await;
+    assert_eq!(parameters(&answer.location())["connection"], OKTA);
+    assert_eq!(answer.cookies().len(), 1, "a login begins");
 }
 
 /// What the company looks like is what its people see at its own address; an unreadable colour is not used.
